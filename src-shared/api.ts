@@ -1,0 +1,287 @@
+/**
+ * The contract between the host and any window: names, and a schema beside every name. Services implement it, the window calls it,
+ * and the same contract runs over memory, MessagePort and WebSocket. Units: µm, ms, percent.
+ */
+import { microscopeStateSchema } from './device.ts'
+import { frameMetadataSchema, pixelTypes } from './image/frame.ts'
+import { call, stream, topic } from './rpc/contract.ts'
+import { z } from './zod.ts'
+
+const nothing = z.null()
+const id = z.string().min(1).max(200)
+const finite = z.number().finite()
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'binary data')
+
+export const settingsSchema = z.object({
+  dataFolder: z.string().max(4096),
+  omeZarrVersion: z.enum(['0.5', '0.4']),
+  theme: z.enum(['dark', 'light']),
+  /** Model used by live enhancement and by `enhance` where none is named. */
+  model: z.string().max(200),
+  provider: z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml']),
+  /** Switches the live light off when no window has been connected for 10 s. */
+  colorMap: z.enum(['gray', 'green', 'magenta', 'viridis', 'magma', 'inferno', 'turbo']),
+  autoContrast: z.boolean(),
+  /** µm per key press */
+  stageStep: z.number().min(0.1).max(1000),
+  focusStep: z.number().min(0.05).max(100),
+})
+export type Settings = z.infer<typeof settingsSchema>
+
+export const appInfoSchema = z.object({
+  version: z.string(),
+  shell: z.enum(['electron', 'browser']),
+  platform: z.string(),
+  /** Largest upload accepted, bytes. */
+  uploadLimit: z.number(),
+})
+
+export const histogramSchema = z.object({
+  min: z.number(),
+  max: z.number(),
+  /** 256 equal bins from min to max, of the whole frame, computed by the host. */
+  counts: z.array(z.number().int()).length(256),
+  /** Robust display limits: 0.35 and 99.65 percentile. */
+  low: z.number(),
+  high: z.number(),
+  /** Pixels at the camera's maximum. */
+  saturated: z.number().int(),
+})
+export type Histogram = z.infer<typeof histogramSchema>
+
+/** Which network made a picture, on what; travels with every enhanced picture, on screen and in the file. */
+export const provenanceSchema = z.object({
+  model: z.string(),
+  modelName: z.string(),
+  version: z.string(),
+  sha256: z.string(),
+  /** Execution provider, e.g. "cpu". */
+  provider: z.string(),
+  /** What the user must know before trusting it: unknown pixel size, resampling, … */
+  warnings: z.array(z.string()),
+})
+export type Provenance = z.infer<typeof provenanceSchema>
+
+export const previewHeaderSchema = z.object({
+  kind: z.enum(['raw', 'enhanced']),
+  width: z.number().int().positive(),
+  height: z.number().int().positive(),
+  pixelType: z.enum(pixelTypes),
+  metadata: frameMetadataSchema,
+  histogram: histogramSchema,
+  /** Only for enhanced frames. */
+  provenance: provenanceSchema.nullable(),
+  /** Frames of this kind that the window was too slow for, since the stream was opened. */
+  dropped: z.number().int(),
+})
+export type PreviewHeader = z.infer<typeof previewHeaderSchema>
+
+export const liveStateSchema = z.object({
+  running: z.boolean(),
+  enhance: z.boolean(),
+  model: z.string().nullable(),
+  cameraFps: z.number(),
+  inferenceFps: z.number(),
+  /** Frames the network was too slow for (newest frame wins), since live began. */
+  inferenceDropped: z.number().int(),
+  /** Frames that the camera itself lost. */
+  cameraDropped: z.number().int(),
+  /** Exposure end → enhanced frame ready, ms. */
+  latencyMs: z.number().nullable(),
+  problem: z.string().nullable(),
+})
+export type LiveState = z.infer<typeof liveStateSchema>
+
+export const inferenceStateSchema = z.object({
+  status: z.enum(['stopped', 'starting', 'ready', 'restarting', 'failed']),
+  provider: z.string().nullable(),
+  /** Every provider, in the order tried, and why it is or is not used. */
+  providers: z.array(z.object({ id: z.string(), used: z.boolean(), reason: z.string() })),
+  restarts: z.number().int(),
+  problem: z.string().nullable(),
+})
+export type InferenceState = z.infer<typeof inferenceStateSchema>
+
+export const recordingStateSchema = z.object({
+  session: z.string().nullable(),
+  recording: z.boolean(),
+  frames: z.number().int(),
+  bytes: z.number(),
+  seconds: z.number(),
+  problem: z.string().nullable(),
+})
+export type RecordingState = z.infer<typeof recordingStateSchema>
+
+export const storageStateSchema = z.object({
+  folder: z.string(),
+  freeBytes: z.number().nullable(),
+  writable: z.boolean(),
+  problem: z.string().nullable(),
+})
+
+export const sessionSummarySchema = z.object({
+  id,
+  name: z.string(),
+  /** ISO 8601 */
+  created: z.string(),
+  kind: z.enum(['snap', 'recording', 'enhanced']),
+  frames: z.number().int(),
+  width: z.number().int(),
+  height: z.number().int(),
+  pixelType: z.enum(pixelTypes),
+  bytes: z.number(),
+  /** false: the recording ended without being closed (the finished frames are all there). */
+  complete: z.boolean(),
+  omeZarrVersion: z.enum(['0.5', '0.4']),
+})
+export type SessionSummary = z.infer<typeof sessionSummarySchema>
+
+export const imageSchema = z.object({
+  width: z.number().int(),
+  height: z.number().int(),
+  pixelType: z.enum(pixelTypes),
+  bytes,
+  histogram: histogramSchema,
+})
+
+export const sessionFrameSchema = imageSchema.extend({
+  index: z.number().int(),
+  metadata: frameMetadataSchema,
+  provenance: provenanceSchema.nullable(),
+})
+
+export const modelSummarySchema = z.object({
+  id,
+  name: z.string(),
+  version: z.string(),
+  description: z.string(),
+  sha256: z.string(),
+  /** µm of the network's grid; null = any. */
+  pixelSizeUm: z.number().nullable(),
+  bytes: z.number(),
+  usable: z.boolean(),
+  /** Why it cannot be used, naming the field. */
+  problem: z.string().nullable(),
+  license: z.string(),
+  /** The model's card, Markdown. */
+  card: z.string().nullable(),
+})
+export type ModelSummary = z.infer<typeof modelSummarySchema>
+
+export const jobSchema = z.object({
+  id,
+  file: z.string(),
+  status: z.enum(['waiting', 'running', 'done', 'failed', 'cancelled']),
+  /** 0…1 */
+  progress: z.number(),
+  /** Seconds left, if known. */
+  remaining: z.number().nullable(),
+  output: z.string().nullable(),
+  warnings: z.array(z.string()),
+  problem: z.string().nullable(),
+})
+export type Job = z.infer<typeof jobSchema>
+
+export const logEntrySchema = z.object({
+  time: z.number(),
+  level: z.enum(['debug', 'info', 'warn', 'error']),
+  source: z.string(),
+  message: z.string(),
+})
+export type LogEntry = z.infer<typeof logEntrySchema>
+
+export const clientsStateSchema = z.object({ count: z.number().int(), writer: z.string().nullable() })
+
+export const api = {
+  'app.info': call(nothing, appInfoSchema, 'anyone'),
+  /** The caller's own id, to compare with `clients.state`. */
+  'client.hello': call(nothing, z.object({ client: z.string() }), 'anyone'),
+  'control.take': call(nothing, nothing, 'anyone'),
+
+  'microscope.connect': call(z.object({ configuration: id }), nothing),
+  'microscope.disconnect': call(nothing, nothing),
+  /** Motion halted and light off, ahead of every queue. Anyone may. */
+  'microscope.stop': call(nothing, nothing, 'anyone'),
+  /** Resolves on arrival. Relative moves add to the present target. */
+  'stage.move': call(z.object({ x: finite, y: finite, relative: z.boolean() }), nothing),
+  'focus.move': call(z.object({ z: finite, relative: z.boolean() }), nothing),
+  'light.set': call(z.object({ channel: id, on: z.boolean().optional(), level: z.number().min(0).max(100).optional() }), nothing),
+  'objective.select': call(z.object({ objective: id }), nothing),
+  'camera.exposure': call(z.object({ exposureMs: finite.positive() }), nothing),
+
+  'live.start': call(nothing, nothing),
+  'live.stop': call(nothing, nothing),
+  'live.enhance': call(z.object({ on: z.boolean(), model: id.optional() }), nothing),
+  /** The value under the pointer, from the host's data: raw and, if there is one, enhanced. Coordinates 0…1 of the field. */
+  'live.probe': call(
+    z.object({ u: z.number().min(0).max(1), v: z.number().min(0).max(1) }),
+    z.object({ raw: z.number().nullable(), enhanced: z.number().nullable(), x: z.number().nullable(), y: z.number().nullable() }),
+    'anyone',
+  ),
+  /** What a perfect, noise-free 20×/0.75 would see here. Only the demo microscope knows. */
+  'demo.truth': call(nothing, imageSchema, 'anyone'),
+
+  'snap.take': call(z.object({ enhanced: z.boolean() }), z.object({ session: id })),
+  'record.start': call(z.object({ name: z.string().max(120) }), z.object({ session: id })),
+  'record.stop': call(nothing, sessionSummarySchema),
+
+  'sessions.open': call(
+    z.object({ session: id }),
+    z.object({
+      summary: sessionSummarySchema,
+      frames: z.array(frameMetadataSchema),
+      provenance: provenanceSchema.nullable(),
+      notes: z.array(z.string()),
+    }),
+    'anyone',
+  ),
+  'sessions.frame': call(z.object({ session: id, index: z.number().int().nonnegative() }), sessionFrameSchema, 'anyone'),
+  /** Writes the session as OME-TIFF beside it and returns the path. */
+  'sessions.export': call(z.object({ session: id }), z.object({ path: z.string() })),
+
+  /** Starts an enhancement of a file the host can read (Electron) or of a finished upload. */
+  'enhance.start': call(
+    z.object({
+      path: z.string().max(4096).optional(),
+      upload: id.optional(),
+      pixelSizeUm: z.number().positive().optional(),
+      model: id.optional(),
+    }),
+    z.object({ job: id }),
+  ),
+  'enhance.cancel': call(z.object({ job: id }), nothing, 'anyone'),
+  /** The first plane before and after, at most 2048 pixels wide, to look at. */
+  'enhance.result': call(
+    z.object({ job: id }),
+    z.object({ before: imageSchema, after: imageSchema, provenance: provenanceSchema }),
+    'anyone',
+  ),
+
+  'settings.change': call(settingsSchema.partial(), settingsSchema),
+  /** A problem report as text: versions, devices, settings and the log. */
+  'log.export': call(nothing, z.object({ name: z.string(), text: z.string() }), 'anyone'),
+
+  'microscope.state': topic(microscopeStateSchema),
+  'live.state': topic(liveStateSchema),
+  'inference.state': topic(inferenceStateSchema),
+  'recording.state': topic(recordingStateSchema),
+  'storage.state': topic(storageStateSchema),
+  'sessions.index': topic(z.array(sessionSummarySchema)),
+  'models.index': topic(z.array(modelSummarySchema)),
+  'jobs.state': topic(z.array(jobSchema)),
+  'settings.state': topic(settingsSchema),
+  'log.recent': topic(z.array(logEntrySchema)),
+  'clients.state': topic(clientsStateSchema),
+
+  'live.preview': stream('down', 'latest', z.object({ kind: z.enum(['raw', 'enhanced']) }), previewHeaderSchema),
+  /** Chunks of one file; the upload's id is then given to `enhance.start`. */
+  'file.upload': stream(
+    'up',
+    'every',
+    z.object({ upload: id, name: z.string().min(1).max(255), size: z.number().int().nonnegative() }),
+    z.object({ offset: z.number().int().nonnegative(), last: z.boolean() }),
+    'writer',
+  ),
+} as const
+
+export type Api = typeof api
