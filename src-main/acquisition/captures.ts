@@ -1,0 +1,155 @@
+/** Snap, record, and the order in which live view, recording and the microscope must end. */
+
+import type { Settings } from '#shared/api.ts'
+import type { ReadonlyCell } from '#shared/emitter.ts'
+import { AppError, abortError } from '#shared/errors.ts'
+import { type Frame, pixelTypeOf } from '#shared/image/frame.ts'
+import type { Camera } from '../devices/kinds.ts'
+import type { Inference } from '../inference/inference.ts'
+import type { NewSession, SessionStore } from '../storage/dataset.ts'
+import type { LiveView } from './live.ts'
+import type { MicroscopeControl } from './microscope-control.ts'
+import type { Recorder } from './recorder.ts'
+
+/** A camera that gives no frame within its exposure and this time has stalled. */
+const frameTimeoutMs = 5000
+
+interface Parts {
+  readonly control: MicroscopeControl
+  readonly live: LiveView
+  readonly recorder: Recorder
+  readonly inference: Inference
+  readonly sessions: () => SessionStore
+  readonly settings: ReadonlyCell<Settings>
+}
+
+export class Captures {
+  constructor(private readonly parts: Parts) {}
+
+  /** Opens a microscope, ending what the previous one was doing. */
+  async connect(configuration: string): Promise<void> {
+    await this.#quiet()
+    this.parts.live.forget()
+    await this.parts.control.connect(configuration)
+  }
+
+  async disconnect(): Promise<void> {
+    await this.#quiet()
+    this.parts.live.forget()
+    await this.parts.control.disconnect()
+  }
+
+  /** Live view cannot end under a recording, which needs its frames. */
+  async stopLive(): Promise<void> {
+    if (this.parts.recorder.recording) throw new AppError('Busy', 'A recording needs the camera. Stop the recording first.')
+    await this.parts.live.stop()
+  }
+
+  /**
+   * Stores one frame whose exposure began after this call, and, if asked, what the network makes of it, as a session of its own.
+   * Returns the id of the raw session.
+   */
+  async snap(enhanced: boolean, signal?: AbortSignal): Promise<string> {
+    const camera = this.parts.control.camera
+    const wasRunning = this.parts.live.state.value.running
+    const frame = await nextFrame(camera, wasRunning, signal)
+    const raw = await this.#store(frame, this.#newSession('Snap', 'snap', frame), signal)
+    if (!enhanced) return raw
+    const { settings, inference } = this.parts
+    const prediction = await inference.predict(
+      {
+        model: this.parts.live.state.value.model ?? settings.value.model,
+        width: frame.width,
+        height: frame.height,
+        data: frame.data,
+        pixelSizeUm: frame.metadata.pixelSizeUm,
+        priority: 'live',
+      },
+      signal,
+    )
+    const picture: Frame = {
+      width: prediction.width,
+      height: prediction.height,
+      data: prediction.image,
+      metadata: { ...frame.metadata, pixelSizeUm: prediction.pixelSizeUm },
+    }
+    const session = this.#newSession('Snap enhanced', 'enhanced', picture)
+    await this.#store(
+      picture,
+      { ...session, provenance: prediction.provenance, microscope: { ...(session.microscope as object), madeFrom: raw } },
+      signal,
+    )
+    return raw
+  }
+
+  /** Starts recording every frame of the running camera; starts live view where it is not running. Returns the session's id. */
+  async startRecording(name: string): Promise<string> {
+    const { control, live, recorder } = this.parts
+    if (recorder.recording) throw new AppError('Busy', 'A recording is already running. Stop it first.')
+    await live.start(control.camera)
+    const frame = live.newest ?? (await nextFrame(control.camera, true))
+    const writer = await this.parts.sessions().create(this.#newSession(name || 'Recording', 'recording', frame))
+    recorder.start(control.camera, writer)
+    return writer.id
+  }
+
+  async #quiet(): Promise<void> {
+    if (this.parts.recorder.recording) await this.parts.recorder.stop()
+    await this.parts.live.stop()
+  }
+
+  #newSession(name: string, kind: NewSession['kind'], frame: Frame): NewSession {
+    const { width, height, metadata } = frame
+    return {
+      name,
+      kind,
+      width,
+      height,
+      pixelType: pixelTypeOf(frame.data),
+      pixelSizeUm: metadata.pixelSizeUm,
+      omeZarrVersion: this.parts.settings.value.omeZarrVersion,
+      microscope: this.parts.control.state.value,
+    }
+  }
+
+  async #store(frame: Frame, session: NewSession, signal?: AbortSignal): Promise<string> {
+    const writer = await this.parts.sessions().create(session)
+    try {
+      signal?.throwIfAborted()
+      await writer.append(frame)
+    } finally {
+      await writer.finish()
+    }
+    return writer.id
+  }
+}
+
+/** The first frame that was wholly exposed after now. */
+async function nextFrame(camera: Camera, running: boolean, signal?: AbortSignal): Promise<Frame> {
+  const asked = Date.now()
+  if (!running) await camera.start()
+  let cleanup = () => {}
+  try {
+    return await new Promise<Frame>((resolve, reject) => {
+      const stalled = setTimeout(
+        () => reject(new AppError('DeviceTimeout', 'The camera gave no frame. Check its cable, then start it again.')),
+        frameTimeoutMs + camera.exposureMs.value * 2,
+      )
+      const offFrame = camera.onFrame((frame) => {
+        if (frame.metadata.time - frame.metadata.exposureMs >= asked) resolve(frame)
+      })
+      const offProblem = camera.onProblem(reject)
+      const aborted = () => reject(abortError())
+      signal?.addEventListener('abort', aborted)
+      cleanup = () => {
+        clearTimeout(stalled)
+        offFrame()
+        offProblem()
+        signal?.removeEventListener('abort', aborted)
+      }
+    })
+  } finally {
+    cleanup()
+    if (!running) await camera.stop()
+  }
+}

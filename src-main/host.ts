@@ -1,0 +1,245 @@
+/**
+ * The composition root: the only place that builds adapters. Everything is ordinary Node, so the same host serves an Electron
+ * window, a browser and the tests.
+ */
+import { randomUUID } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Api, api, type Settings } from '#shared/api.ts'
+import { Disposer } from '#shared/dispose.ts'
+import { AppError, messageOf } from '#shared/errors.ts'
+import type { Caller, Services } from '#shared/rpc/remote.ts'
+import { serve } from '#shared/rpc/server.ts'
+import type { Transport } from '#shared/rpc/transport.ts'
+import packageJson from '../package.json' with { type: 'json' }
+import { Captures } from './acquisition/captures.ts'
+import { LiveView } from './acquisition/live.ts'
+import { MicroscopeControl } from './acquisition/microscope-control.ts'
+import { Recorder } from './acquisition/recorder.ts'
+import { DataFolder } from './data-folder.ts'
+import type { TruthSource } from './devices/demo.ts'
+import { startGuardian } from './devices/guard.ts'
+import type { Microscope } from './devices/kinds.ts'
+import { openConfiguration } from './devices/registry.ts'
+import type { Inference } from './inference/inference.ts'
+import { type InferenceOptions, startInference } from './inference/process.ts'
+import { Clients } from './ipc/clients.ts'
+import { createServices } from './ipc/services.ts'
+import { Uploads } from './ipc/uploads.ts'
+import { type Log, openLog, problemReport } from './log.ts'
+import { rootFolder } from './processes.ts'
+import { Jobs } from './processing/jobs.ts'
+import { type AppFolders, appFolders, defaultSettings, openSettings, type SettingsStore } from './settings.ts'
+
+/** Live light goes off when no window has been connected for this long, ms. */
+const lightTimeoutMs = 10_000
+/** Largest file a browser may send, bytes. */
+const uploadLimit = 2 * 2 ** 30
+
+export const version: string = packageJson.version
+
+export interface HostOptions {
+  readonly shell: 'electron' | 'browser'
+  readonly folders?: AppFolders
+  /** Overrides the data folder of the settings, for this run only. */
+  readonly dataFolder?: string
+  /** How the inference process is started; Electron gives a utility process. */
+  readonly spawnInference?: InferenceOptions['spawn']
+}
+
+/** Everything the services speak for. */
+export interface HostParts {
+  readonly info: {
+    readonly version: string
+    readonly shell: 'electron' | 'browser'
+    readonly platform: string
+    readonly uploadLimit: number
+  }
+  readonly control: MicroscopeControl
+  readonly live: LiveView
+  readonly recorder: Recorder
+  readonly captures: Captures
+  readonly inference: Inference
+  readonly jobs: Jobs
+  readonly uploads: Uploads
+  readonly settings: SettingsStore
+  readonly log: Log
+  readonly clients: Clients
+  readonly data: DataFolder
+  /** What a perfect 20×/0.75 would see here. Throws DeviceNotFound where nobody can know. */
+  truth(): ReturnType<TruthSource['truth']>
+  changeSettings(change: Partial<Settings>): Promise<Settings>
+  report(): { name: string; text: string }
+}
+
+export interface Host {
+  readonly parts: HostParts
+  readonly services: Services<Api>
+  /** Serves one window until its transport closes. */
+  attach(transport: Transport): void
+  /** Motion halted, light off, files closed. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Builds the host. It owns everything it builds; `close` takes it down in reverse order. */
+export async function createHost(options: HostOptions): Promise<Host> {
+  const folders = options.folders ?? appFolders()
+  const disposer = new Disposer()
+  try {
+    const log = disposer.use(openLog({ file: join(folders.logs, 'deepscope.log') }))
+    const settings = disposer.use(await openSettings(join(folders.config, 'settings.json'), defaultSettings(folders.data)))
+    for (const warning of settings.warnings) log.warn('settings', warning)
+    const data = disposer.use(await DataFolder.open(options.dataFolder ?? settings.state.value.dataFolder, { Deepscope: version }))
+    const userModels = join(folders.config, 'models')
+    await mkdir(userModels, { recursive: true }).catch((error: unknown) => log.warn('models', 'The model folder cannot be made.', error))
+    const inference = disposer.use(
+      startInference({
+        modelsFolders: [join(rootFolder, 'models'), userModels],
+        provider: settings.state.value.provider,
+        ...(options.spawnInference ? { spawn: options.spawnInference } : {}),
+      }),
+    )
+    const guardian = disposer.use(await startGuardian())
+    const control = disposer.use(new MicroscopeControl((configuration, signal) => openGuarded(configuration, signal, guardian)))
+    const live = disposer.use(new LiveView(inference))
+    const recorder = disposer.use(new Recorder())
+    const sessions = () => data.store
+    const captures = new Captures({ control, live, recorder, inference, sessions, settings: settings.state })
+    const uploads = disposer.use(new Uploads(uploadLimit))
+    const jobs = disposer.use(new Jobs({ inference, outFolder: () => join(data.state.value.folder, 'enhanced') }))
+    const clients = new Clients()
+
+    const parts: HostParts = {
+      info: { version, shell: options.shell, platform: process.platform, uploadLimit },
+      control,
+      live,
+      recorder,
+      captures,
+      inference,
+      jobs,
+      uploads,
+      settings,
+      log,
+      clients,
+      data,
+      truth: () => truthOf(control.microscope),
+      changeSettings: async (change) => {
+        if (change.dataFolder !== undefined && change.dataFolder !== data.state.value.folder) await data.change(change.dataFolder)
+        const changed = settings.change(change)
+        if (change.provider !== undefined) await inference.useProvider(change.provider)
+        return changed
+      },
+      report: () =>
+        problemReport({
+          version,
+          shell: options.shell,
+          devices: control.state.value.devices,
+          settings: settings.state.value,
+          inference: inference.state.value,
+          log: log.recent.value,
+        }),
+    }
+    disposer.add(logProblems(parts))
+    disposer.add(guardAbsence(parts))
+    const services = createServices(parts)
+    log.info('host', `Deepscope ${version} started.`)
+
+    return {
+      parts,
+      services,
+      attach: (transport) => attach(transport, services, clients),
+      close: async () => {
+        // Motion and light first: files may take longer to close.
+        await control.stop().catch((error: unknown) => log.error('host', 'Motion or light could not be stopped.', error))
+        await disposer.dispose()
+      },
+    }
+  } catch (error) {
+    await disposer.dispose().catch(() => undefined)
+    throw error
+  }
+}
+
+function attach(transport: Transport, services: Services<Api>, clients: Clients): void {
+  const gone = new AbortController()
+  const caller: Caller = { client: randomUUID(), gone: gone.signal }
+  clients.add(caller)
+  const served = serve(api, services, transport, caller)
+  transport.onClose(() => {
+    served[Symbol.dispose]()
+    gone.abort()
+  })
+}
+
+/** Opens a microscope and tells the guardian how to make it safe, before anything can move. */
+async function openGuarded(
+  configuration: string,
+  signal: AbortSignal,
+  guardian: Awaited<ReturnType<typeof startGuardian>>,
+): Promise<Microscope> {
+  const microscope = await openConfiguration(configuration, signal)
+  guardian.protect(microscope.safeStates)
+  return microscope
+}
+
+function truthOf(microscope: Microscope | null): ReturnType<TruthSource['truth']> {
+  if (microscope && 'truth' in microscope) return (microscope as Microscope & { truth: TruthSource }).truth.truth()
+  throw new AppError('DeviceNotFound', 'Only the demo microscope knows the truth. Start it first.')
+}
+
+/** What a person must see on screen also stands in the log. */
+function logProblems({ control, live, recorder, inference, data, log }: HostParts): () => void {
+  const said = new Map<string, string>()
+  const say = (source: string, problem: string | null) => {
+    if (problem && said.get(source) !== problem) log.warn(source, problem)
+    said.set(source, problem ?? '')
+  }
+  const unsubscribe = [
+    control.state.watch(({ devices }) => {
+      for (const device of devices) say(device.label, device.problem)
+    }),
+    live.state.watch(({ problem }) => say('live', problem)),
+    recorder.state.watch(({ problem }) => say('recording', problem)),
+    inference.state.watch(({ problem }) => say('inference', problem)),
+    data.state.watch(({ problem }) => say('storage', problem)),
+    data.unreadable.watch((sessions) => {
+      for (const { id, problem } of sessions) say(`session ${id}`, problem)
+    }),
+  ]
+  return () => {
+    for (const each of unsubscribe) each()
+  }
+}
+
+/** The window in control was lost: its motion halts at once. Nobody is left: the light goes off, unless a recording needs it. */
+function guardAbsence({ clients, control, live, recorder, log }: HostParts): () => void {
+  let timer: NodeJS.Timeout | null = null
+  const darken = async () => {
+    if (recorder.recording) return
+    log.info('host', 'No window has been connected for 10 s: live view and light are off.')
+    await live.stop()
+    await control.lightOff()
+  }
+  const offWriter = clients.onWriterGone(() => void control.halt())
+  const offState = clients.state.watch(({ count }) => {
+    if (timer) clearTimeout(timer)
+    timer = null
+    if (count > 0) return
+    timer = setTimeout(
+      () => void darken().catch((error: unknown) => log.error('host', 'The light could not be switched off.', error)),
+      lightTimeoutMs,
+    )
+    timer.unref()
+  })
+  // A recording that ends while nobody watches must not leave the light on.
+  const offRecorder = recorder.state.watch(({ recording }) => {
+    if (!recording && clients.state.value.count === 0 && live.state.value.running)
+      void darken().catch((error: unknown) => log.error('host', messageOf(error)))
+  })
+  return () => {
+    if (timer) clearTimeout(timer)
+    offWriter()
+    offState()
+    offRecorder()
+  }
+}

@@ -1,0 +1,168 @@
+/** The contract, name by name, carried out by the host's parts. Inputs are validated before they come here. */
+import type { Api, Histogram, PreviewHeader } from '#shared/api.ts'
+import { AppError } from '#shared/errors.ts'
+import { bytesOf, type Frame, pixelTypeOf } from '#shared/image/frame.ts'
+import type { Services, StreamSink } from '#shared/rpc/remote.ts'
+import type { EnhancedFrame } from '../acquisition/live.ts'
+import { histogramOf } from '../analysis/histogram.ts'
+import type { HostParts } from '../host.ts'
+
+export function createServices(parts: HostParts): Services<Api> {
+  const { control, live, recorder, captures, data, inference, jobs, uploads, settings, log, clients } = parts
+  return {
+    mayWrite: (caller) => clients.mayWrite(caller.client),
+    calls: {
+      'app.info': () => parts.info,
+      'client.hello': (_, { client }) => ({ client }),
+      'control.take': (_, { client }) => {
+        clients.take(client)
+        return null
+      },
+
+      'microscope.connect': ({ configuration }) => done(captures.connect(configuration)),
+      'microscope.disconnect': () => done(captures.disconnect()),
+      'microscope.stop': () => done(control.stop()),
+      'stage.move': (move, { signal }) => done(control.moveStage(move, signal)),
+      'focus.move': (move, { signal }) => done(control.moveFocus(move, signal)),
+      'light.set': ({ channel, ...change }, { signal }) => done(control.setLight(channel, change, signal)),
+      'objective.select': ({ objective }, { signal }) => done(control.selectObjective(objective, signal)),
+      'camera.exposure': ({ exposureMs }) => done(control.setExposure(exposureMs)),
+
+      'live.start': () => done(live.start(control.camera)),
+      'live.stop': () => done(captures.stopLive()),
+      'live.enhance': ({ on, model }) => {
+        live.setEnhance(on, model ?? settings.state.value.model)
+        return null
+      },
+      'live.probe': ({ u, v }) => probe(live.newest, live.newestEnhanced, u, v),
+      'demo.truth': async () => {
+        const truth = await parts.truth()
+        return imageOf(truth.width, truth.height, truth.data)
+      },
+
+      'snap.take': async ({ enhanced }, { signal }) => ({ session: await captures.snap(enhanced, signal) }),
+      'record.start': async ({ name }) => ({ session: await captures.startRecording(name) }),
+      'record.stop': () => recorder.stop(),
+
+      'sessions.open': async ({ session }) => {
+        const { summary, frames, provenance, notes } = await data.store.open(session)
+        return { summary, frames: [...frames], provenance, notes: [...notes] }
+      },
+      'sessions.frame': async ({ session, index }, { signal }) => {
+        const reader = await data.store.open(session)
+        const frame = await reader.read(index, signal)
+        return { ...imageOf(frame.width, frame.height, frame.data), index, metadata: frame.metadata, provenance: reader.provenance }
+      },
+      'sessions.export': async ({ session }, { signal }) => ({ path: await data.store.exportTiff(session, signal) }),
+
+      'enhance.start': async ({ path, upload, pixelSizeUm, model }, { client }) => {
+        const file = upload === undefined ? localPath(path, parts.info.shell) : uploads.take(upload, client)
+        const job = jobs.start({
+          path: file.path,
+          temporary: upload !== undefined,
+          name: file.name,
+          pixelSizeUm: pixelSizeUm ?? null,
+          model: model ?? settings.state.value.model,
+        })
+        return { job }
+      },
+      'enhance.cancel': ({ job }) => {
+        jobs.cancel(job)
+        return null
+      },
+      'enhance.result': async ({ job }) => {
+        const { before, after, provenance } = await jobs.result(job)
+        return {
+          before: imageOf(before.width, before.height, before.data),
+          after: imageOf(after.width, after.height, after.data),
+          provenance,
+        }
+      },
+
+      'settings.change': async (change) => parts.changeSettings(change),
+      'log.export': () => parts.report(),
+    },
+    topics: {
+      'microscope.state': (listener) => control.state.watch(listener),
+      'live.state': (listener) => live.state.watch(listener),
+      'inference.state': (listener) => inference.state.watch(listener),
+      'recording.state': (listener) => recorder.state.watch(listener),
+      'storage.state': (listener) => data.state.watch(listener),
+      'sessions.index': (listener) => data.sessions.watch((list) => listener([...list])),
+      'models.index': (listener) => inference.models.watch((list) => listener([...list])),
+      'jobs.state': (listener) => jobs.state.watch((list) => listener([...list])),
+      'settings.state': (listener) => settings.state.watch(listener),
+      'log.recent': (listener) => log.recent.watch((list) => listener([...list])),
+      'clients.state': (listener) => clients.state.watch(listener),
+    },
+    streamsDown: {
+      'live.preview': ({ kind }, sink) => {
+        if (kind === 'raw') {
+          if (live.newest) void preview(sink, live.newest, null)
+          return live.onFrame((frame) => void preview(sink, frame, null))
+        }
+        if (live.newestEnhanced) void preview(sink, live.newestEnhanced, live.newestEnhanced)
+        return live.onEnhanced((frame) => void preview(sink, frame, frame))
+      },
+    },
+    streamsUp: {
+      'file.upload': (params, frames, caller) => uploads.receive(params, frames, caller),
+    },
+  }
+}
+
+async function done(task: Promise<unknown>): Promise<null> {
+  await task
+  return null
+}
+
+/** Sends one picture to a window, if that window still listens. Its histogram is of the host's data, not of what was drawn. */
+async function preview(sink: StreamSink<PreviewHeader>, frame: Frame, enhanced: EnhancedFrame | null): Promise<void> {
+  if (sink.closed.aborted) return
+  const header: PreviewHeader = {
+    kind: enhanced ? 'enhanced' : 'raw',
+    width: frame.width,
+    height: frame.height,
+    pixelType: pixelTypeOf(frame.data),
+    metadata: frame.metadata,
+    histogram: histogramOf(frame.data, frame.data instanceof Uint16Array ? 65535 : undefined),
+    provenance: enhanced?.provenance ?? null,
+    dropped: sink.dropped,
+  }
+  // A window that closes while a frame is under way is not a fault.
+  await sink.send({ header, bytes: bytesOf(frame.data) }).catch(() => undefined)
+}
+
+function imageOf(
+  width: number,
+  height: number,
+  data: Frame['data'],
+): { width: number; height: number; pixelType: 'uint8' | 'uint16' | 'float32'; bytes: Uint8Array; histogram: Histogram } {
+  return { width, height, pixelType: pixelTypeOf(data), bytes: bytesOf(data), histogram: histogramOf(data) }
+}
+
+/** Values under a point of the field, and where in the sample it is. x to the right, y down, the stage position at the field's centre. */
+function probe(raw: Frame | null, enhanced: Frame | null, u: number, v: number) {
+  const at = (frame: Frame | null) => {
+    if (!frame) return null
+    const column = Math.min(frame.width - 1, Math.floor(u * frame.width))
+    const row = Math.min(frame.height - 1, Math.floor(v * frame.height))
+    return frame.data[row * frame.width + column] ?? null
+  }
+  const { x = null, y = null, pixelSizeUm = null } = raw?.metadata ?? {}
+  const known = raw && x !== null && y !== null && pixelSizeUm !== null
+  return {
+    raw: at(raw),
+    enhanced: at(enhanced),
+    x: known ? x + (u - 0.5) * raw.width * pixelSizeUm : null,
+    y: known ? y + (v - 0.5) * raw.height * pixelSizeUm : null,
+  }
+}
+
+/** Only the desktop window may name a file of the host: its user chose it in a dialog or dropped it. A browser uploads. */
+function localPath(path: string | undefined, shell: 'electron' | 'browser'): { path: string; name: string } {
+  if (path === undefined) throw new AppError('BadRequest', 'Name a file or an upload.')
+  if (shell !== 'electron')
+    throw new AppError('NotPermitted', 'A browser cannot name files of the microscope computer. Upload the file instead.')
+  return { path, name: path.split(/[\\/]/).at(-1) ?? path }
+}
