@@ -1,0 +1,110 @@
+/** The whole path in a real browser: start, focus by keyboard, enhance, compare with the truth, snap, reopen, and lose the window. */
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { launchChromium, type PageFaults, watchFaults } from '#test/helpers/chromium.ts'
+import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
+import { enlargeTwice, fittedPsnr } from '#test/helpers/similarity.ts'
+
+let app: TestHeadless
+let browser: Browser
+let page: Page
+let faults: PageFaults
+
+beforeAll(async () => {
+  app = await startTestHeadless()
+  browser = await launchChromium()
+  page = await browser.newPage({ viewport: { width: 1280, height: 720 } })
+  faults = await watchFaults(page)
+  await page.goto(app.url)
+})
+
+afterAll(async () => {
+  await browser?.close()
+  await app?.[Symbol.asyncDispose]()
+})
+
+const control = () => app.host.parts.control.state.value
+const live = () => app.host.parts.live
+
+describe('first light', () => {
+  it('shows the demo microscope live, lit and in focus, within two clicks', async () => {
+    await page.getByTestId('start-demo').click()
+    await expect.poll(() => live().state.value.running, { timeout: 15_000 }).toBe(true)
+    await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])', { timeout: 15_000 })
+    expect(control().light?.channels.some((channel) => channel.on)).toBe(true)
+    const { data } = live().newest!
+    // Structure, not noise: the brightest part is far above the camera's offset of 100.
+    expect(Float64Array.from(data).sort()[Math.floor(data.length * 0.995)]!).toBeGreaterThan(300)
+  })
+
+  it('focuses with the keyboard', async () => {
+    const before = control().focus!.z
+    await page.keyboard.press('PageUp')
+    await expect.poll(() => control().focus!.z).toBeGreaterThan(before + 0.5)
+    await page.keyboard.press('PageDown')
+    await expect.poll(() => Math.abs(control().focus!.z - before)).toBeLessThan(0.2)
+  })
+
+  it('moves the stage with the arrow keys', async () => {
+    const before = control().stage!.x
+    await page.keyboard.press('ArrowRight')
+    await expect.poll(() => control().stage!.x).toBeGreaterThan(before + 5)
+  })
+
+  it('shows an enhanced half that is closer to the truth than the raw half', async () => {
+    await expect.poll(() => control().stage!.moving || control().focus!.moving).toBe(false)
+    await page.getByTestId('enhance-toggle').click()
+    await expect.poll(() => live().newestEnhanced !== null, { timeout: 30_000 }).toBe(true)
+    const truth = await app.host.parts.truth()
+    const enhanced = live().newestEnhanced!
+    const raw = enhanced.source
+    expect(enhanced.width).toBe(truth.width)
+    const rawDecibel = fittedPsnr(enlargeTwice(raw.data, raw.width, raw.height), truth.data, truth.width)
+    const enhancedDecibel = fittedPsnr(enhanced.data, truth.data, truth.width)
+    console.log(`truth: raw ${rawDecibel.toFixed(2)} dB, enhanced ${enhancedDecibel.toFixed(2)} dB`)
+    expect(enhancedDecibel).toBeGreaterThan(rawDecibel + 1)
+    await page
+      .getByText(/network picture/i)
+      .first()
+      .waitFor()
+  })
+
+  it('snaps raw and enhanced, and reopens both in Sessions', async () => {
+    await page.getByTestId('snap').click()
+    await expect.poll(() => app.host.parts.data.sessions.value.length, { timeout: 20_000 }).toBe(2)
+    await page.getByTestId('nav-sessions').click()
+    const rows = page.getByTestId('session-row')
+    await expect.poll(() => rows.count()).toBe(2)
+    await rows.first().click()
+    await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])', { timeout: 15_000 })
+  })
+
+  it('records every frame and goes on recording while the window reloads', async () => {
+    await page.getByTestId('nav-live').click()
+    await page.getByTestId('record').click()
+    const recording = () => app.host.parts.recorder.state.value
+    await expect.poll(() => recording().frames, { timeout: 15_000 }).toBeGreaterThan(5)
+    await page.reload()
+    const atReload = recording().frames
+    await expect.poll(() => recording().frames, { timeout: 15_000 }).toBeGreaterThan(atReload + 5)
+    await page.getByTestId('record').click()
+    await expect.poll(() => recording().recording).toBe(false)
+    expect(recording().problem).toBeNull()
+    expect(app.host.parts.data.sessions.value.find(({ kind }) => kind === 'recording')).toMatchObject({ complete: true })
+  })
+
+  it('stops motion and light with Escape', async () => {
+    const { control: microscope } = app.host.parts
+    const far = microscope.moveStage({ x: 1500, y: 0, relative: true })
+    await expect.poll(() => control().stage!.moving).toBe(true)
+    await page.keyboard.press('Escape')
+    await expect(far).rejects.toMatchObject({ name: 'AbortError' })
+    await expect.poll(() => control().light!.channels.every((channel) => !channel.on)).toBe(true)
+    await expect.poll(() => control().stage!.moving).toBe(false)
+  })
+
+  it('breaks no rule of its content security policy and throws no error', async () => {
+    expect(await faults.violations()).toBe(0)
+    expect(faults.errors).toEqual([])
+  })
+})
