@@ -2,6 +2,7 @@
 import type { DeviceStatus, Objective, Range } from '#shared/device.ts'
 import type { ReadonlyCell, Unsubscribe } from '#shared/emitter.ts'
 import type { Frame } from '#shared/image/frame.ts'
+import type { TruthSource } from './simulated/truth.ts'
 
 export interface Device extends AsyncDisposable {
   readonly status: ReadonlyCell<DeviceStatus>
@@ -83,4 +84,8 @@ export interface Microscope extends AsyncDisposable {
   /** OME names of the light's channels by their id. */
   readonly channels: Readonly<Record<string, { readonly name: string; readonly emissionNm: number; readonly color: string }>>
   readonly safeStates: readonly SafeState[]
+  /** Only where the camera is simulated. */
+  readonly truth?: TruthSource
+  /** No background polling on any port until the result is disposed: for acquisitions. */
+  quiet(): Disposable
 }

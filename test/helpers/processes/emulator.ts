@@ -24,7 +24,14 @@ const say = (message: object) => writeSync(1, `${JSON.stringify(message)}\n`)
 firmware.onEvent = say
 
 const terminal = openSync(path, 'r+')
-const cable = new Cable(firmware, (bytes) => writeSync(terminal, bytes))
+const cable = new Cable(firmware, (bytes) => {
+  try {
+    writeSync(terminal, bytes)
+  } catch {
+    // The test has pulled the cable.
+    process.exit(0)
+  }
+})
 const input = new ReadStream(terminal)
 input.on('data', (bytes: Buffer) => cable.fromHost(bytes))
 input.on('error', () => process.exit(0))
