@@ -2,14 +2,13 @@
  * The composition root: the only place that builds adapters. Everything is ordinary Node, so the same host serves an Electron
  * window, a browser and the tests.
  */
-import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Api, api, type Settings } from '#shared/api.ts'
 import { Disposer } from '#shared/dispose.ts'
 import { AppError, messageOf } from '#shared/errors.ts'
-import type { Caller, Services } from '#shared/rpc/remote.ts'
-import { serve } from '#shared/rpc/server.ts'
+import type { Services } from '#shared/rpc/remote.ts'
+import { createCaller, serve } from '#shared/rpc/server.ts'
 import type { Transport } from '#shared/rpc/transport.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { Captures } from './acquisition/captures.ts'
@@ -17,10 +16,10 @@ import { LiveView } from './acquisition/live.ts'
 import { MicroscopeControl } from './acquisition/microscope-control.ts'
 import { Recorder } from './acquisition/recorder.ts'
 import { DataFolder } from './data-folder.ts'
-import type { TruthSource } from './devices/demo.ts'
-import { startGuardian } from './devices/guard.ts'
+import { type Guard, startGuardian } from './devices/guard.ts'
 import type { Microscope } from './devices/kinds.ts'
 import { openConfiguration } from './devices/registry.ts'
+import type { TruthSource } from './devices/simulated/truth.ts'
 import type { Inference } from './inference/inference.ts'
 import { type InferenceOptions, startInference } from './inference/process.ts'
 import { Clients } from './ipc/clients.ts'
@@ -100,7 +99,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       }),
     )
     const guardian = disposer.use(await startGuardian())
-    const control = disposer.use(new MicroscopeControl((configuration, signal) => openGuarded(configuration, signal, guardian)))
+    const microscopes = join(folders.config, 'microscopes')
+    const control = disposer.use(new MicroscopeControl((name, signal) => openGuarded(name, microscopes, guardian, signal)))
     const live = disposer.use(new LiveView(inference))
     const recorder = disposer.use(new Recorder())
     const sessions = () => data.store
@@ -126,7 +126,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       changeSettings: async (change) => {
         if (change.dataFolder !== undefined && change.dataFolder !== data.state.value.folder) await data.change(change.dataFolder)
         const changed = settings.change(change)
-        if (change.provider !== undefined) await inference.useProvider(change.provider)
+        if (change.provider !== undefined) inference.chooseProvider(change.provider)
         return changed
       },
       report: () =>
@@ -147,7 +147,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     return {
       parts,
       services,
-      attach: (transport) => attach(transport, services, clients),
+      attach: (transport) => attach(transport, { services, clients, log }),
       close: async () => {
         // Motion and light first: files may take longer to close.
         await control.stop().catch((error: unknown) => log.error('host', 'Motion or light could not be stopped.', error))
@@ -160,30 +160,23 @@ export async function createHost(options: HostOptions): Promise<Host> {
   }
 }
 
-function attach(transport: Transport, services: Services<Api>, clients: Clients): void {
-  const gone = new AbortController()
-  const caller: Caller = { client: randomUUID(), gone: gone.signal }
+function attach(transport: Transport, { services, clients, log }: { services: Services<Api>; clients: Clients; log: Log }): void {
+  const caller = createCaller(transport)
   clients.add(caller)
-  const served = serve(api, services, transport, caller)
-  transport.onClose(() => {
-    served[Symbol.dispose]()
-    gone.abort()
-  })
+  serve(api, services, transport, caller, { onProblem: (problem) => log.warn('window', problem.message) })
 }
 
-/** Opens a microscope and tells the guardian how to make it safe, before anything can move. */
-async function openGuarded(
-  configuration: string,
-  signal: AbortSignal,
-  guardian: Awaited<ReturnType<typeof startGuardian>>,
-): Promise<Microscope> {
-  const microscope = await openConfiguration(configuration, signal)
+/** Opens a microscope by its name and tells the guardian how to make it safe, before anything can move. */
+async function openGuarded(name: string, folder: string, guardian: Guard, signal: AbortSignal): Promise<Microscope> {
+  // The name may come from a browser: it never becomes a path.
+  if (!/^[\w][\w .-]*$/.test(name)) throw new AppError('BadRequest', `“${name}” is not the name of a microscope.`)
+  const microscope = await openConfiguration(name === 'demo' ? name : join(folder, `${name}.json`), signal)
   guardian.protect(microscope.safeStates)
   return microscope
 }
 
-function truthOf(microscope: Microscope | null): ReturnType<TruthSource['truth']> {
-  if (microscope && 'truth' in microscope) return (microscope as Microscope & { truth: TruthSource }).truth.truth()
+async function truthOf(microscope: Microscope | null): ReturnType<TruthSource['truth']> {
+  if (microscope?.truth) return microscope.truth.truth()
   throw new AppError('DeviceNotFound', 'Only the demo microscope knows the truth. Start it first.')
 }
 

@@ -64,6 +64,7 @@ export class Captures {
         data: frame.data,
         pixelSizeUm: frame.metadata.pixelSizeUm,
         priority: 'live',
+        scale: false,
       },
       signal,
     )
@@ -89,7 +90,7 @@ export class Captures {
     await live.start(control.camera)
     const frame = live.newest ?? (await nextFrame(control.camera, true))
     const writer = await this.parts.sessions().create(this.#newSession(name || 'Recording', 'recording', frame))
-    recorder.start(control.camera, writer)
+    recorder.start(control.camera, writer, control.microscope?.quiet())
     return writer.id
   }
 

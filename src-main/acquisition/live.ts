@@ -167,6 +167,7 @@ export class LiveView implements AsyncDisposable {
           data: frame.data,
           pixelSizeUm: frame.metadata.pixelSizeUm,
           priority: 'live',
+          scale: false,
           ...(normalisation ? { normalisation } : {}),
         },
         abort.signal,

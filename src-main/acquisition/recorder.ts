@@ -36,8 +36,8 @@ export class Recorder implements AsyncDisposable {
     return this.#running !== null
   }
 
-  /** Records every frame the running camera gives, until `stop`. Takes charge of the writer. */
-  start(camera: Camera, writer: SessionWriter): void {
+  /** Records every frame the running camera gives, until `stop`. Takes charge of the writer, and of `quiet`, which it disposes at the end. */
+  start(camera: Camera, writer: SessionWriter, quiet?: Disposable): void {
     if (this.#running) throw new AppError('Busy', 'A recording is already running. Stop it first.')
     let expected = -1
     const offFrame = camera.onFrame((frame) => {
@@ -53,6 +53,7 @@ export class Recorder implements AsyncDisposable {
       detach: () => {
         offFrame()
         offProblem()
+        quiet?.[Symbol.dispose]()
       },
     }
     this.#waitingBytes = 0

@@ -116,10 +116,10 @@ async function done(task: Promise<unknown>): Promise<null> {
   return null
 }
 
-/** Sends one picture to a window, if that window still listens. Its histogram is of the host's data, not of what was drawn. */
+/** Offers one picture to a window. The header, with its histogram of the host's data, is made only if the picture really goes. */
 async function preview(sink: StreamSink<PreviewHeader>, frame: Frame, enhanced: EnhancedFrame | null): Promise<void> {
   if (sink.closed.aborted) return
-  const header: PreviewHeader = {
+  const header = (): PreviewHeader => ({
     kind: enhanced ? 'enhanced' : 'raw',
     width: frame.width,
     height: frame.height,
@@ -128,9 +128,9 @@ async function preview(sink: StreamSink<PreviewHeader>, frame: Frame, enhanced: 
     histogram: histogramOf(frame.data, frame.data instanceof Uint16Array ? 65535 : undefined),
     provenance: enhanced?.provenance ?? null,
     dropped: sink.dropped,
-  }
+  })
   // A window that closes while a frame is under way is not a fault.
-  await sink.send({ header, bytes: bytesOf(frame.data) }).catch(() => undefined)
+  await sink.send(() => ({ header: header(), bytes: bytesOf(frame.data) })).catch(() => undefined)
 }
 
 function imageOf(

@@ -20,9 +20,9 @@ export interface Topic<S extends z.ZodType = z.ZodType> {
  * Binary frames by credits. `down` goes host → client, `up` client → host. `latest` drops the oldest waiting frame and counts it;
  * `every` never drops: the producer waits.
  */
-export interface Stream<P extends z.ZodType = z.ZodType, H extends z.ZodType = z.ZodType> {
+export interface Stream<P extends z.ZodType = z.ZodType, H extends z.ZodType = z.ZodType, D extends 'down' | 'up' = 'down' | 'up'> {
   readonly verb: 'stream'
-  readonly direction: 'down' | 'up'
+  readonly direction: D
   readonly policy: 'latest' | 'every'
   readonly params: P
   /** JSON beside each frame's bytes. */
@@ -41,13 +41,13 @@ export function topic<S extends z.ZodType>(snapshot: S): Topic<S> {
   return { verb: 'topic', snapshot }
 }
 
-export function stream<P extends z.ZodType, H extends z.ZodType>(
-  direction: 'down' | 'up',
+export function stream<P extends z.ZodType, H extends z.ZodType, D extends 'down' | 'up'>(
+  direction: D,
   policy: 'latest' | 'every',
   params: P,
   header: H,
   by: 'anyone' | 'writer' = 'anyone',
-): Stream<P, H> {
+): Stream<P, H, D> {
   return { verb: 'stream', direction, policy, params, header, by }
 }
 

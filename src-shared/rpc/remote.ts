@@ -13,8 +13,9 @@ export interface StreamSink<H> {
   /**
    * `latest` streams: replaces the frame that is waiting, counts it as dropped and returns at once.
    * `every` streams: resolves when there is credit for the next frame. Rejects with ConnectionLost or AbortError once closed.
+   * A function is called only when its frame really goes. The bytes must not be changed afterwards: they may go out without a copy.
    */
-  send(frame: StreamFrame<H>): Promise<void>
+  send(frame: StreamFrame<H> | (() => StreamFrame<H>)): Promise<void>
   readonly dropped: number
   /** Aborted when the other side closed the stream or the connection went. */
   readonly closed: AbortSignal
