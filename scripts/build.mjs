@@ -2,8 +2,9 @@
  * Builds everything that runs: main-process entries and workers (esbuild) and the page (vite).
  * `node scripts/build.mjs [--main|--renderer]`; nothing is rebuilt by itself, see scripts/fresh.mjs for that.
  */
-import { rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { existsSync } from 'node:fs'
+import { readdir, rm } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build as esbuild } from 'esbuild'
 
@@ -19,32 +20,41 @@ const mainEntries = {
   'image-worker': 'src-main/storage/worker.ts',
 }
 
+const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  sourcemap: true,
+  logLevel: 'warning',
+}
+
+/** A sandboxed preload cannot be ESM and may require only `electron`. */
+export async function buildPreload(outfile = 'build/main/preload.cjs') {
+  await esbuild({ ...common, external: ['electron'], entryPoints: ['src-main/preload.ts'], outfile, format: 'cjs' })
+}
+
+/** Builds the entries named in `only`, or all of them; then what an earlier build left behind is removed. */
 export async function buildMain(only) {
-  const { existsSync } = await import('node:fs')
   const entryPoints = Object.fromEntries(
     Object.entries(mainEntries).filter(([name, file]) => existsSync(join(root, file)) && (!only || only.includes(name))),
   )
-  const common = {
-    absWorkingDir: root,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
+  const { metafile } = await esbuild({
+    ...common,
     packages: 'external',
-    sourcemap: true,
-    logLevel: 'warning',
-  }
-  await esbuild({ ...common, entryPoints, outdir: 'build/main', format: 'esm', splitting: true, chunkNames: 'chunk-[hash]' })
-  if (existsSync(join(root, 'src-main/preload.ts'))) {
-    // A sandboxed preload cannot be ESM and may require only `electron`.
-    await esbuild({
-      ...common,
-      packages: 'bundle',
-      external: ['electron'],
-      entryPoints: ['src-main/preload.ts'],
-      outfile: 'build/main/preload.cjs',
-      format: 'cjs',
-    })
-  }
+    entryPoints,
+    outdir: 'build/main',
+    format: 'esm',
+    splitting: true,
+    chunkNames: 'chunk-[hash]',
+    metafile: true,
+  })
+  const made = new Set(Object.keys(metafile.outputs).map((path) => relative('build/main', path)))
+  await buildPreload()
+  made.add('preload.cjs').add('preload.cjs.map')
+  if (only) return
+  const out = join(root, 'build/main')
+  for (const name of await readdir(out).catch(() => [])) if (!made.has(name)) await rm(join(out, name), { recursive: true, force: true })
 }
 
 export async function buildRenderer() {

@@ -20,6 +20,8 @@ export interface PredictRequest {
   readonly priority: 'live' | 'batch'
   /** Given for the further planes of a series; computed from the image where absent. */
   readonly normalisation?: Normalisation
+  /** false: the error's scale is not wanted (live view draws only the image), which saves half of the transfer. Default true. */
+  readonly scale?: boolean
   /** 0…1 */
   readonly onProgress?: (fraction: number) => void
 }
@@ -43,4 +45,23 @@ export interface Inference extends AsyncDisposable {
   readonly models: ReadonlyCell<readonly ModelSummary[]>
   /** Rejects with ModelInvalid, ModelFailed, OutOfRange, or AbortError. A process that dies is restarted and the request fails once. */
   predict(request: PredictRequest, signal?: AbortSignal): Promise<Prediction>
+}
+
+/** Planes that share one normalisation: a stack or a time series. All have the same size. */
+export interface Series {
+  readonly model: string
+  readonly width: number
+  readonly height: number
+  readonly planes: number
+  readonly pixelSizeUm: number | null
+  /** Asked for once or twice per plane, in order. */
+  readonly read: (plane: number) => Promise<Pixels>
+  /** 0…1 */
+  readonly onProgress?: (fraction: number) => void
+}
+
+/** What working through files needs beyond single images. */
+export interface SeriesInference extends Inference {
+  /** One offset and scale from all planes together. Rejects as `predict` does, and with what `read` rejects with. */
+  normalisationOf(series: Series, signal?: AbortSignal): Promise<Normalisation>
 }

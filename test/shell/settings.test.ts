@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { appFolders, defaultSettings, openSettings } from '#main/settings.ts'
+import { appFolders, defaultSettings, modelFolders, openSettings } from '#main/settings.ts'
 
 let folder: string
 let path: string
@@ -133,5 +133,12 @@ describe('folders', () => {
 
   test('all move with DEEPSCOPE_HOME', () => {
     expect(Object.values(appFolders({ DEEPSCOPE_HOME: '/own' }, 'darwin')).every((path) => path.startsWith('/own/'))).toBe(true)
+  })
+
+  test('of models are the project’s or the installed application’s, and the user’s', () => {
+    const folders = { config: '/cfg', logs: '/logs', data: '/data' }
+    expect(modelFolders(folders, '/src/deepscope')).toEqual(['/src/deepscope/models', '/cfg/models'])
+    expect(modelFolders(folders, '/opt/Deepscope/resources/app.asar')[0]).toBe('/opt/Deepscope/resources/models')
+    expect(modelFolders(folders, '/opt/Deepscope/resources/app.asar.unpacked')[0]).toBe('/opt/Deepscope/resources/models')
   })
 })

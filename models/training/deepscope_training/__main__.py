@@ -1,0 +1,92 @@
+"""Command line: python3 -m deepscope_training {pool,train,evaluate,export,all} PACKAGE."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from .errors import TrainingError
+
+DEFAULT_WORK = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "deepscope-training"
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="deepscope_training", description="Train, measure and package Deepscope's networks.")
+    parser.add_argument("command", choices=["pool", "train", "evaluate", "export", "all"])
+    parser.add_argument("package", help="name of a package (widefield-sr) or a YAML configuration")
+    parser.add_argument("--work", type=Path, help=f"folder for checkpoints (default {DEFAULT_WORK}/PACKAGE)")
+    parser.add_argument("--pool", type=Path, help="folder for simulated fields (default WORK/pool)")
+    parser.add_argument("--out", type=Path, help="folder of the package (default models/PACKAGE)")
+    parser.add_argument("--minutes", type=float, help="train for so long; the learning rate falls accordingly")
+    parser.add_argument("--steps", type=int, help="train up to this step")
+    parser.add_argument("--threads", type=int, default=0, help="PyTorch threads (default: all)")
+    parser.add_argument("--workers", type=int, default=1, help="training processes that share every batch")
+    parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args(arguments)
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        try:
+            import torch
+        except ImportError as error:
+            raise TrainingError("PyTorch is not installed; on Debian: sudo apt install python3-torch python3-scipy python3-yaml python3-tifffile python3-matplotlib.") from error
+        if options.threads:
+            torch.set_num_threads(options.threads)
+        run(options)
+    except TrainingError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def run(options):
+    from . import config as configuration
+
+    config = configuration.load(options.package)
+    work = options.work or DEFAULT_WORK / config.name
+    pool_folder = options.pool or work / "pool"
+    out = options.out or configuration.PACKAGES / config.name
+    if options.command == "pool":
+        from . import pool
+
+        pool.fill(config, pool_folder)
+    if options.command in ("train", "all"):
+        teach(options, config, work, pool_folder)
+    if options.command in ("export", "all"):
+        from . import export
+
+        export.run(config, work, pool_folder, out)
+    if options.command in ("evaluate", "all"):
+        from . import evaluate
+
+        evaluate.run(config, work, out)
+
+
+def teach(options, config, work, pool_folder):
+    """Train, alone or as the leader or a member of a crew."""
+    import torch
+
+    from . import crew, train
+
+    members = []
+    if options.workers > 1:
+        torch.set_num_threads(1)
+    if options.workers > 1 and options.rank == 0:
+        work.mkdir(parents=True, exist_ok=True)
+        limits = [["--" + name, str(getattr(options, name))] for name in ("minutes", "steps") if getattr(options, name)]
+        members = crew.start(options.workers, work, [options.package, "--work", str(work), "--pool", str(pool_folder), *sum(limits, [])])
+    try:
+        train.run(config, work, pool_folder, options.minutes, options.steps, source=options.package, rank=options.rank, workers=options.workers)
+    finally:
+        for member in members:
+            member.terminate()
+            member.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""Photographs of the pool's fields: camera, normalisation and cropping, drawn anew for every batch from (seed, step)."""
+
+import math
+
+import numpy as np
+import torch
+
+from . import camera
+from .resample import to_grid
+
+EPSILON = 1e-6
+
+
+def percentile_range(image, percentiles):
+    """The two percentiles of one image (Y, X), interpolated linearly as numpy and BioImage.IO's scale_range do."""
+    low, high = np.percentile(image.cpu().numpy(), percentiles)
+    return float(low), float(high)
+
+
+def normalise(image, percentiles):
+    """BioImage.IO scale_range of one image: y = (x - low) / (high - low + ε). Returns y, offset, scale with x = y·scale + offset."""
+    low, high = percentile_range(image, percentiles)
+    scale = high - low + EPSILON
+    return (image - low) / scale, low, scale
+
+
+def log_uniform(generator, low, high):
+    return math.exp(uniform(generator, math.log(low), math.log(high)))
+
+
+def uniform(generator, low, high):
+    return low + (high - low) * float(torch.rand((), generator=generator))
+
+
+def photograph(low, high, ratio, settings, generator, photons=None, background=None):
+    """One noisy input (ADU, on the target's grid) of an expectation `low`, and the noise-free target `high` in the same units.
+
+    settings: the camera section; photons and background replace its random draw.
+    """
+    photons = photons or log_uniform(generator, *settings.photons)
+    background = log_uniform(generator, *settings.background) if background is None else background
+    offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
+    image = camera.read_out(photons * (low + background), offset, gain, read_noise, generator)
+    target = offset + photons * (high + background) / gain
+    if uniform(generator, 0, 1) < settings.hot_pixels:
+        image = camera.hot_pixels(image, 1e-4, 3 * photons / gain, generator)
+    if uniform(generator, 0, 1) < settings.eight_bit:
+        lowest, highest = image.min(), torch.clamp(image.max(), min=float(image.min()) + 1)
+        target = (target - lowest) / (highest - lowest) * 255
+        image = camera.requantise(image)
+    return to_grid(image, ratio), target
+
+
+def example(config, fields, index, generator, patch):
+    """A normalised, jittered, turned crop: input and target (patch, patch)."""
+    low, high, native = fields[index]
+    image, target = photograph(low, high.float(), 1 if native else 1 / config.optics.factor, config.camera, generator)
+    image, offset, scale = normalise(image, config.normalisation.percentiles)
+    target = (target - offset) / scale
+    span = 1 + config.normalisation.jitter
+    gain = log_uniform(generator, 1 / span, span)
+    shift = config.normalisation.offset_jitter * uniform(generator, -1, 1)
+    pair = torch.stack([image, target]) * gain + shift
+    room = pair.shape[-1] - patch
+    y, x = (int(torch.randint(0, room + 1, (), generator=generator)) for _ in range(2))
+    pair = pair[:, y : y + patch, x : x + patch]
+    turns, flip = (int(torch.randint(0, n, (), generator=generator)) for n in (4, 2))
+    pair = torch.rot90(pair, turns, (1, 2))
+    return pair.flip(2) if flip else pair
+
+
+def batch(config, fields, first, last, step, rank=0, size=1):
+    """Batch number `step` from fields first…last-1: input and target (B, 1, patch, patch), of which member `rank` of `size` takes its part."""
+    training = config.training
+    seed = config.seed * 1_000_003 + step
+    chance = torch.tensor([config.data.emphasis.get(fields.family(i), 1.0) for i in range(first, last)])
+    chosen = torch.multinomial(chance, training.batch, replacement=True, generator=torch.Generator().manual_seed(seed)).tolist()
+    pairs = [
+        example(config, fields, first + chosen[i], torch.Generator().manual_seed(seed * training.batch + i), training.patch)
+        for i in range(rank, training.batch, size)
+    ]
+    pairs = torch.stack(pairs)
+    return pairs[:, :1], pairs[:, 1:]
+
+
+def validation(config, fields):
+    """The fixed validation set: one example each of the pool's first fields, always with the same noise."""
+    generator = torch.Generator().manual_seed(config.seed + 77)
+    pairs = [example(config, fields, i, generator, config.training.patch) for i in range(config.training.validation_fields)]
+    pairs = torch.stack(pairs)
+    return pairs[:, :1], pairs[:, 1:]

@@ -1,0 +1,186 @@
+"""Package a trained network: model.onnx, test tensors and a BioImage.IO 0.5 description."""
+
+import datetime
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from . import __version__, batches, networks, pool, real, statistics, train
+from .errors import writing
+from .resample import NAME as RESAMPLING
+
+OPSET = 17
+STATISTICS_BATCHES = 60
+RESAMPLE_FORMULA = (
+    "Pixels are areas and both grids share their corners: output pixel i lies at input coordinate u = (i + 0.5)*r - 0.5 with r = output "
+    "pixel / input pixel; k = floor(u), t = u - k; value = sum over j = -1, 0, 1, 2 of w_j * x[clamp(k + j)], rows and columns "
+    "separately, w_-1 = -t^3/2 + t^2 - t/2, w_0 = 3t^3/2 - 5t^2/2 + 1, w_1 = -3t^3/2 + 2t^2 + t/2, w_2 = t^3/2 - t^2/2 (Catmull-Rom, "
+    "a = -1/2); beyond the edge the edge's pixel is repeated. r = 1 changes nothing."
+)
+
+
+def load_network(config, work):
+    """The trained network of a work folder, ready to run."""
+    state = train.read_checkpoint(Path(work) / "checkpoint.pt", config)
+    network = networks.build(config)
+    network.load_state_dict(state["network"])
+    return network.eval(), state
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def put(path, write):
+    """Let `write(part)` make a file beside `path`, then rename it into place."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(str(part))
+            os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def to_onnx(network, path):
+    """Export with free batch, height and width, and names that the description uses."""
+    free = {0: "batch", 2: "y", 3: "x"}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            network, torch.zeros(1, 1, 128, 128), path, opset_version=OPSET, do_constant_folding=True,
+            input_names=["raw"], output_names=["restored"], dynamic_axes={"raw": free, "restored": free},
+        )  # fmt: skip
+
+
+def test_input(config):
+    """A photograph at 500 photons of a field that no training saw, as the camera's grey values on the network's grid."""
+    made = pool.make(config, 10_000_019, real.load(()))
+    generator = torch.Generator().manual_seed(config.seed)
+    low, high = torch.from_numpy(made["low"]), torch.from_numpy(made["high"]).float()
+    ratio = 1 if made["native"] else 1 / config.optics.factor
+    image, _ = batches.photograph(low, high, ratio, config.camera, generator, photons=500, background=0.1)
+    return image[:128, :128].contiguous()
+
+
+def run(config, work, pool_folder, out, report=print):
+    """Write the package into `out`. What was there is replaced file by file, the description last."""
+    network, state = load_network(config, work)
+    out = Path(out)
+    put(out / "model.onnx", lambda part: to_onnx(network, part))
+    raw = test_input(config)
+    with torch.no_grad():
+        restored = network(batches.normalise(raw, config.normalisation.percentiles)[0][None, None])
+    for name, tensor in (("test-input.npy", raw[None, None]), ("test-output.npy", restored)):
+        put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
+    fields = pool.Pool(pool_folder)
+    count = pool.available(pool_folder, config.data.fields)
+    first = config.training.validation_fields
+    inputs = [x for i in range(STATISTICS_BATCHES) for x in batches.batch(config, fields, first, count, 10**7 + i)[0][:, 0].numpy()]
+    import yaml
+
+    description = describe(config, state, network, out, statistics.summarise(inputs))
+    text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
+    put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
+
+
+def save_array(path, tensor):
+    with open(path, "wb") as stream:
+        np.save(stream, tensor.numpy().astype(np.float32))
+
+
+def axes(config, network, output):
+    """The four axes of input or output in BioImage.IO's words."""
+    space = {"type": "space", "unit": "micrometer", "scale": config.optics.target.pixel}
+    if output:
+        sizes = [{"size": {"tensor_id": "raw", "axis_id": a}, "halo": network.reach()} for a in "yx"]
+    else:
+        sizes = [{"size": {"min": 8 * network.step, "step": network.step}} for _ in "yx"]
+    names = ["image", "scale"] if output else ["intensity"]
+    return [{"type": "batch"}, {"type": "channel", "channel_names": names}] + [
+        {**space, "id": a, **size} for a, size in zip("yx", sizes)
+    ]
+
+
+def describe(config, state, network, out, found):
+    """The rdf.yaml as a dictionary."""
+    optics, camera, percentiles = config.optics, config.camera, config.normalisation.percentiles
+    kwargs = {"axes": ["y", "x"], "min_percentile": percentiles[0], "max_percentile": percentiles[1], "eps": batches.EPSILON}
+    tensors = {name: {"source": name, "sha256": sha256(out / name)} for name in ("test-input.npy", "test-output.npy")}
+    return {
+        "format_version": "0.5.4",
+        "type": "model",
+        "id": config.name,
+        "name": "Widefield 10x0.4 to 20x0.75",
+        "description": "Turns a noisy widefield fluorescence image of a 10x/0.4 objective (0.65 µm pixels) into the noise-free image "
+        "that a 20x/0.75 objective would give (0.325 µm pixels), with the expected error of every pixel.",
+        "version": __version__,
+        "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "authors": [{"name": "Deepscope developers"}],
+        "license": "CC-BY-4.0",
+        "documentation": "CARD.md",
+        "cite": [
+            {
+                "text": "Wang, H. et al. Deep learning enables cross-modality super-resolution in fluorescence microscopy. Nat. Methods 16, 103-110 (2019). The task and the kind of network; these weights were trained independently.",
+                "doi": "10.1038/s41592-018-0239-0",
+            }
+        ],
+        "tags": ["super-resolution", "restoration", "fluorescence-light-microscopy", "widefield", "unet", "2d"],
+        "inputs": [
+            {
+                "id": "raw",
+                "description": "One channel, already brought to 0.325 µm pixels (config.deepscope.resample). One normalisation for the whole image.",
+                "axes": axes(config, network, output=False),
+                "data": {"type": "float32", "unit": "arbitrary unit"},
+                "test_tensor": tensors["test-input.npy"],
+                "preprocessing": [{"id": "ensure_dtype", "kwargs": {"dtype": "float32"}}, {"id": "scale_range", "kwargs": kwargs}],
+            }
+        ],
+        "outputs": [
+            {
+                "id": "restored",
+                "description": "image: the restored image in units of the normalised input. scale: scale b of the Laplace distribution of its error, same units.",
+                "axes": axes(config, network, output=True),
+                "data": {"type": "float32", "unit": "arbitrary unit"},
+                "test_tensor": tensors["test-output.npy"],
+            }
+        ],
+        "weights": {"onnx": {"source": "model.onnx", "sha256": sha256(out / "model.onnx"), "opset_version": OPSET}},
+        "config": {
+            "bioimageio": {"reproducibility_tolerance": [{"relative_tolerance": 1e-3, "absolute_tolerance": 1e-3}]},
+            "deepscope": {
+                "task": "super-resolution",
+                "modality": "widefield",
+                "pixel_size_um": optics.target.pixel,
+                "source_pixel_size_um": optics.input.pixel,
+                "numerical_aperture": {"input": optics.input.na, "target": optics.target.na, "on_grid": list(optics.native_na)},
+                "immersion": "air",
+                "sample_index": optics.index,
+                "wavelengths_um": list(optics.wavelengths),
+                "spherical_aberration_waves_rms": list(optics.spherical),
+                "specimen_half_depth_um": list(config.data.depth),
+                "photons": list(camera.photons),
+                "background_of_peak": list(camera.background),
+                "structures": [n for n in config.data.families if n != "real"],
+                "real_structures": [f"{n.split('/')[-1]} ({licence})" for n, licence in real.TRAINING.items()],
+                "resample": {"kernel": RESAMPLING, "a": -0.5, "alignment": "corners", "border": "replicate", "formula": RESAMPLE_FORMULA},
+                "intensity": {
+                    "inverse": "inverse-of-input-normalisation",
+                    "image": "scale-and-offset",
+                    "scale": "scale-only",
+                    "tolerated_scale_error": config.normalisation.jitter,
+                },
+                "outputs": ["image", "scale"],
+                "error_distribution": "laplace",
+                "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
+                "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
+                "training_statistics": found,
+            },
+        },
+    }

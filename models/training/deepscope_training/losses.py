@@ -1,0 +1,56 @@
+"""Training loss: the mean over examples of the *logarithm* of the error.
+
+Quality is judged in decibels at every exposure. A plain mean is ruled by the noisiest examples, whose errors are ten times those of
+a bright image, and the network then blurs what it could have kept; the logarithm lets each example count by its relative gain.
+"""
+
+import math
+
+import torch
+from torch.nn import functional
+
+FLOOR = 3e-4  # of the normalised image: errors below are good enough
+NEIGHBOURHOOD = 3.0  # pixels around fine detail that count as structure
+
+
+def gaussian_blur(image, sigma):
+    """Blur (B, 1, Y, X) by a Gaussian of `sigma` pixels, edges continued."""
+    reach = math.ceil(3 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=image.device) / sigma) ** 2)
+    kernel = (kernel / kernel.sum()).to(image.dtype)
+    image = functional.pad(image, (reach,) * 4, mode="replicate")
+    return functional.conv2d(functional.conv2d(image, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+
+
+def log_error(error):
+    """Mean over examples of log(absolute error) and log(RMS error), half each, of errors (B, 1, Y, X)."""
+    absolute = error.abs().mean((1, 2, 3))
+    square = torch.sqrt((error**2).mean((1, 2, 3)) + FLOOR**2)
+    return 0.5 * (torch.log(absolute + FLOOR) + torch.log(square)).mean()
+
+
+def structure_error(error, target):
+    """Mean over examples of log(absolute error around fine detail of the target): a few beads on an empty ground count as
+    much as a full field. Neighbourhoods are weighted, not pixels, which would reward guessing too bright."""
+    detail = gaussian_blur((target - gaussian_blur(target, 2.0)).abs(), NEIGHBOURHOOD)
+    absolute = (detail * error.abs()).sum((1, 2, 3)) / (detail.sum((1, 2, 3)) + FLOOR)
+    return torch.log(absolute + FLOOR).mean()
+
+
+def loss(output, target, training, pixel):
+    """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` (B, 1, Y, X), `pixel` in µm.
+
+    error: log error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. consistency: the same after a blur to
+    what both objectives resolve. scale: Laplace negative log-likelihood of the error, in which the image counts as given
+    (the second head learns to judge, not to please).
+    """
+    image, scale = output[:, :1], output[:, 1:]
+    difference = target - image
+    error = log_error(difference)
+    consistency = log_error(gaussian_blur(difference, training.consistency_sigma / pixel))
+    structure = structure_error(difference, target)
+    likelihood = (difference.detach().abs() / scale + torch.log(scale)).mean()
+    total = training.error * error + training.structure * structure
+    total = total + training.consistency * consistency + training.scale * likelihood
+    parts = {"error": error, "structure": structure, "consistency": consistency, "scale": likelihood, "l1": difference.abs().mean()}
+    return total, {name: float(value.detach()) for name, value in parts.items()}

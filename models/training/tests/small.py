@@ -1,0 +1,34 @@
+"""A configuration small enough for tests, and a scratch folder."""
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+
+from deepscope_training import config as configuration
+
+os.environ["DEEPSCOPE_REAL_DATA"] = os.devnull  # simulated structure only: fast, and the same everywhere
+
+
+def config(**training):
+    """widefield-sr with eight fields of 64² target pixels and a network of 1/30 the size."""
+    full = configuration.load("widefield-sr")
+    steps = {"batch": 2, "patch": 32, "steps": 8, "validation_fields": 2, "checkpoint_every": 4, "validate_every": 4, "warm_up": 2, **training}
+    return dataclasses.replace(
+        full,
+        data=dataclasses.replace(full.data, field=64, fields=8, least=4, depth=[0.3, 1.0]),
+        network=dataclasses.replace(full.network, widths=[4, 8], bottom=1),
+        training=dataclasses.replace(full.training, **steps),
+        evaluation=dataclasses.replace(full.evaluation, fields=1, field=64, photons=[500], iterations=[1, 2, 4]),
+    )
+
+
+def scratch(test):
+    """A temporary folder that goes away with the test."""
+    folder = tempfile.TemporaryDirectory()
+    test.addCleanup(folder.cleanup)
+    return Path(folder.name)
+
+
+def silent(_):
+    """A report that says nothing."""

@@ -1,0 +1,156 @@
+"""Configuration, interruption, damage: what a person meets when training does not go straight through."""
+
+import contextlib
+import errno
+import io
+import subprocess
+import sys
+import unittest
+from pathlib import Path
+from unittest import mock
+
+import torch
+import yaml
+
+from deepscope_training import __main__ as command, batches, config as configuration, export, losses, pool, train
+from deepscope_training.errors import TrainingError
+
+from . import small
+
+PACKAGE = Path(train.__file__).parent
+
+
+class Configuration(unittest.TestCase):
+    def values(self):
+        return yaml.safe_load((configuration.CONFIGS / "widefield-sr.yaml").read_text(encoding="utf-8"))
+
+    def refused(self, values):
+        with self.assertRaises(TrainingError) as caught:
+            configuration.build(configuration.Config, values, "widefield-sr.yaml")
+        return str(caught.exception)
+
+    def test_shipped_file_loads(self):
+        self.assertEqual(configuration.load("widefield-sr").optics.factor, 2)
+
+    def test_unknown_key_is_named(self):
+        values = self.values()
+        values["training"]["momentum"] = 0.9
+        self.assertIn("section training, does not know the key momentum", self.refused(values))
+
+    def test_missing_key_is_named(self):
+        values = self.values()
+        del values["network"]["slope"]
+        self.assertIn("lacks the key slope", self.refused(values))
+
+    def test_wrong_type_is_named(self):
+        values = self.values()
+        values["training"]["batch"] = "eight"
+        self.assertIn("batch must be of type int", self.refused(values))
+
+    def test_unknown_package(self):
+        with self.assertRaisesRegex(TrainingError, "no configuration nothing.yaml; known packages: .*widefield-sr"):
+            configuration.load("nothing")
+
+
+class Interruption(unittest.TestCase):
+    def setUp(self):
+        self.folder = small.scratch(self)
+        self.config = small.config()
+        self.pool = self.folder / "pool"
+        pool.fill(self.config, self.pool, report=small.silent)
+
+    def train(self, name, **options):
+        return train.run(self.config, self.folder / name, self.pool, grow=False, report=small.silent, **options)
+
+    def test_resumed_equals_uninterrupted(self):
+        whole = self.train("whole").state_dict()
+        self.train("parts", steps=3)
+        parts = self.train("parts").state_dict()
+        for name, value in whole.items():
+            self.assertTrue(torch.equal(value, parts[name]), name)
+        rows = (self.folder / "parts" / "loss.csv").read_text(encoding="utf-8").splitlines()
+        self.assertEqual([row.split(",")[0] for row in rows], ["step", *map(str, range(1, 9))])
+
+    def test_minutes_end_the_run(self):
+        self.train("timed", minutes=1e-9)
+        state = train.read_checkpoint(self.folder / "timed" / "checkpoint.pt", self.config)
+        self.assertLess(state["step"], 8)
+
+    def test_damaged_checkpoint(self):
+        self.train("damaged", steps=2)
+        path = self.folder / "damaged" / "checkpoint.pt"
+        path.write_bytes(path.read_bytes()[:1000])
+        before = path.read_bytes()
+        with self.assertRaisesRegex(TrainingError, "is damaged and cannot be read"):
+            self.train("damaged")
+        self.assertEqual(path.read_bytes(), before)
+
+    def test_foreign_checkpoint(self):
+        (self.folder / "foreign").mkdir()
+        torch.save({"weights": 1}, self.folder / "foreign" / "checkpoint.pt")
+        with self.assertRaisesRegex(TrainingError, "not a checkpoint of this program"):
+            self.train("foreign")
+
+    def test_other_network(self):
+        self.train("other", steps=1)
+        with self.assertRaisesRegex(TrainingError, "trained with another 'network'"):
+            train.read_checkpoint(self.folder / "other" / "checkpoint.pt", configuration.load("widefield-sr"))
+
+    def test_no_checkpoint(self):
+        with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):
+            export.load_network(self.config, self.folder / "nowhere")
+
+    def test_full_disk_keeps_the_old_checkpoint(self):
+        self.train("full", steps=2)
+        path = self.folder / "full" / "checkpoint.pt"
+        before = path.read_bytes()
+        with mock.patch("torch.save", side_effect=OSError(errno.ENOSPC, "No space left on device")):
+            with self.assertRaisesRegex(TrainingError, "The disk is full"):
+                self.train("full")
+        self.assertEqual(path.read_bytes(), before)
+
+    def test_damaged_field_is_named(self):
+        pool.path_of(self.pool, 3).write_bytes(b"nothing")
+        with self.assertRaisesRegex(TrainingError, "Field 000003.npz of the pool cannot be read"):
+            pool.Pool(self.pool)[3]
+
+
+class Command(unittest.TestCase):
+    def test_evaluation_without_a_checkpoint_is_one_sentence(self):
+        heard = io.StringIO()
+        with contextlib.redirect_stderr(heard):
+            code = command.main(["evaluate", "widefield-sr", "--work", str(small.scratch(self))])
+        self.assertEqual(code, 1)
+        self.assertRegex(heard.getvalue(), r"^There is no checkpoint .*; train the package first .*\.\n$")
+
+    def test_without_pytorch(self):
+        program = "import sys; sys.modules['torch'] = None; from deepscope_training.__main__ import main; sys.exit(main(['train', 'widefield-sr']))"
+        done = subprocess.run([sys.executable, "-c", program], cwd=PACKAGE.parent, capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertRegex(done.stderr, r"^PyTorch is not installed; on Debian: sudo apt install python3-torch")
+        self.assertEqual(done.stderr.count("\n"), 1)
+
+
+class Batches(unittest.TestCase):
+    def test_fields_and_batches_repeat(self):
+        config = small.config()
+        first, again = (pool.make(config, 5, {}) for _ in range(2))
+        self.assertTrue((first["low"] == again["low"]).all() and (first["high"] == again["high"]).all())
+
+    def test_input_and_target_have_the_same_ground_and_brightness(self):
+        config = small.config()
+        low = torch.full((32, 32), 0.7)
+        image, target = batches.photograph(low, torch.full((64, 64), 0.7), 0.5, config.camera, torch.Generator().manual_seed(3), photons=5000)
+        self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.01)
+
+    def test_loss_counts_every_exposure_alike(self):
+        training = configuration.load("widefield-sr").training
+        target = torch.rand(1, 1, 64, 64)
+        error = torch.rand(1, 1, 64, 64) - 0.5
+        scale = torch.full((1, 1, 64, 64), 0.1)
+        steps = [losses.loss(torch.cat([target + a * error, scale], 1), target, training, 0.325)[1]["error"] for a in (0.5, 0.25, 0.125)]
+        self.assertAlmostEqual(steps[0] - steps[1], steps[1] - steps[2], delta=0.01)
+
+
+if __name__ == "__main__":
+    unittest.main()

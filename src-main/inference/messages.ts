@@ -1,0 +1,51 @@
+/** What the host and the inference process say to each other. Both are ours, from one build, so the types are trusted. */
+import type { InferenceState, Settings } from '#shared/api.ts'
+import type { ErrorData } from '#shared/errors.ts'
+import type { PixelType } from '#shared/image/frame.ts'
+import type { Normalisation } from './inference.ts'
+import type { RunnableModel } from './package.ts'
+
+export type ProviderChoice = Settings['provider']
+export type ProviderReport = InferenceState['providers'][number]
+
+/** An image and the network it is for; its pixels follow as payload. */
+export interface ImageMessage {
+  readonly id: number
+  readonly model: RunnableModel
+  readonly priority: 'live' | 'batch'
+  readonly width: number
+  readonly height: number
+  readonly pixelType: PixelType
+  readonly pixelSizeUm: number | null
+}
+
+export type HostMessage =
+  /** First message. `skip`: providers that must not be tried, and why. */
+  | { readonly type: 'start'; readonly choice: ProviderChoice; readonly skip: Readonly<Record<string, string>> }
+  | ({ readonly type: 'predict'; readonly normalisation: Normalisation | null; readonly scale: boolean } & ImageMessage)
+  /** Adds an image to the statistics of a series; the last one of a pass is answered with `last`, see `WorkerMessage`. */
+  | ({ readonly type: 'measure'; readonly series: string; readonly pass: 'add' | 'refine'; readonly last: boolean } & ImageMessage)
+  | { readonly type: 'cancel'; readonly id: number }
+
+export type WorkerMessage =
+  | { readonly type: 'probing'; readonly provider: string }
+  | { readonly type: 'ready'; readonly provider: string; readonly providers: readonly ProviderReport[] }
+  /** Work on a request has begun: from now on it is to blame for a crash. */
+  | { readonly type: 'begin'; readonly id: number }
+  | { readonly type: 'progress'; readonly id: number; readonly fraction: number }
+  /** Payload: the image, then the scale if there is one, both float32. */
+  | {
+      readonly type: 'result'
+      readonly id: number
+      readonly width: number
+      readonly height: number
+      readonly hasScale: boolean
+      readonly pixelSizeUm: number | null
+      readonly normalisation: Normalisation
+      readonly provider: string
+      readonly warnings: readonly string[]
+      readonly elapsedMs: number
+    }
+  /** `normalisation` is null while passes are still needed. */
+  | { readonly type: 'measured'; readonly id: number; readonly normalisation: Normalisation | null }
+  | { readonly type: 'failure'; readonly id: number; readonly error: ErrorData }

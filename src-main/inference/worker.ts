@@ -1,0 +1,305 @@
+/**
+ * The inference process: the only importer of onnxruntime-node. Running a network blocks this process, so requests are read, and
+ * cancelled, between tiles; live images go before batch ones at the same place. The host watches from outside.
+ */
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { availableParallelism, constants, freemem, setPriority } from 'node:os'
+import type { InferenceSession } from 'onnxruntime-node'
+import { AppError, abortError, errorToData, messageOf } from '#shared/errors.ts'
+import { bytesOf, pixelsFrom } from '#shared/image/frame.ts'
+import { connectToHost, type Link } from './link.ts'
+import type { HostMessage, WorkerMessage } from './messages.ts'
+import { normalisationFor, statisticsFor } from './operations.ts'
+import type { RunnableModel } from './package.ts'
+import { gridPixels, gridStep, type ImageInput, type ImagePart, type RunTile, requireFinite, runPipeline } from './pipeline.ts'
+import { chooseProvider } from './providers.ts'
+import { sessionOptions, threads } from './session-options.ts'
+import type { Statistics } from './statistics.ts'
+import { largestTile } from './tiling.ts'
+
+type Runtime = typeof import('onnxruntime-node')
+
+/** A 3 × 3 mean of a 4 × 4 image (`x` → `y`), exported by PyTorch 1.13: what a provider must compute before it is trusted. */
+const probeNetwork =
+  'CAcSB3B5dG9yY2gaBjEuMTMuMDqAAgp9CgF4CghjLndlaWdodBIBeRoHL2MvQ29udiIEQ29udioSCglkaWxhdGlvbnNAAUABoAEHKgwKBWdyb3VwGAGgAQIqFQoMa2Vy' +
+  'bmVsX3NoYXBlQANAA6ABByoRCgRwYWRzQAFAAUABQAGgAQcqEAoHc3RyaWRlc0ABQAGgAQcSCXRvcmNoX2ppdCo6CAEIAQgDCAMQAUIIYy53ZWlnaHRKJDmO4z05juM9' +
+  'OY7jPTmO4z05juM9OY7jPTmO4z05juM9OY7jPVobCgF4EhYKFAgBEhAKAggBCgIIAQoCCAQKAggEYhsKAXkSFgoUCAESEAoCCAEKAggBCgIIBAoCCARCAhAN'
+/** Networks kept loaded. */
+const sessionLimit = 2
+const seriesLimit = 16
+/** Largest part of a live image whose memory is kept, pixels. */
+const liveMemoryLimit = 2 ** 23
+
+interface Job {
+  readonly id: number
+  readonly priority: 'live' | 'batch'
+  readonly steps: AsyncGenerator<void, void>
+  cancelled: boolean
+}
+
+interface LoadedModel {
+  readonly session: InferenceSession
+  readonly provider: string
+  /** What the user must know about how it was loaded. */
+  readonly warnings: readonly string[]
+}
+
+class Worker {
+  readonly #jobs: Job[] = []
+  readonly #sessions = new Map<string, Promise<LoadedModel>>()
+  readonly #series = new Map<string, Statistics>()
+  readonly #memory = new Map<ImagePart, Float32Array>()
+  #provider = 'cpu'
+  #wake: (() => void) | null = null
+
+  constructor(
+    private readonly runtime: Runtime,
+    private readonly link: Link,
+  ) {}
+
+  async start(message: Extract<HostMessage, { type: 'start' }>): Promise<void> {
+    const { provider, providers } = await chooseProvider({
+      choice: message.choice,
+      skip: message.skip,
+      supported: this.runtime.listSupportedBackends().map(({ name }) => name),
+      probe: (id) => this.#probe(id),
+      onProbe: (id) => this.#send({ type: 'probing', provider: id }),
+      describe: (id) =>
+        id === 'cpu' ? `${threads()} of ${availableParallelism()} cores, at low priority.` : 'A test network ran correctly.',
+    })
+    this.#provider = provider
+    await this.#send({ type: 'ready', provider, providers })
+    void this.#run()
+  }
+
+  take(message: HostMessage, payload: Uint8Array): void {
+    if (message.type === 'cancel') {
+      for (const job of this.#jobs) if (job.id === message.id) job.cancelled = true
+    } else if (message.type === 'predict' || message.type === 'measure') {
+      const input: ImageInput = { ...message, data: pixelsFrom(payload, message.pixelType) }
+      const steps = message.type === 'predict' ? this.#predict(message, input) : this.#measure(message, input)
+      this.#jobs.push({ id: message.id, priority: message.priority, steps, cancelled: false })
+      this.#wake?.()
+    }
+  }
+
+  /** One tile of the most urgent job, again and again. */
+  async #run(): Promise<never> {
+    for (;;) {
+      const job = this.#jobs.find(({ priority }) => priority === 'live') ?? this.#jobs[0]
+      if (!job) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+        })
+        continue
+      }
+      await this.#step(job)
+      // Lets messages in: running a network has kept the event loop from reading.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+
+  async #step(job: Job): Promise<void> {
+    try {
+      if (job.cancelled) throw abortError()
+      const { done } = await job.steps.next()
+      if (!done) return
+    } catch (error) {
+      await this.#send({ type: 'failure', id: job.id, error: errorToData(error) })
+    }
+    this.#jobs.splice(this.#jobs.indexOf(job), 1)
+  }
+
+  async *#predict(message: Extract<HostMessage, { type: 'predict' }>, input: ImageInput): AsyncGenerator<void, void> {
+    const { id, model } = message
+    await this.#send({ type: 'begin', id })
+    const loaded = await this.#load(model)
+    yield
+    const started = performance.now()
+    const steps = runPipeline(model, input, tileRunner(this.runtime, model, loaded.session), {
+      normalisation: message.normalisation,
+      scale: message.scale,
+      largestTile: largestTile(freemem()),
+      // Live images follow each other, so they share memory; a batch image lives on while they overtake it.
+      ...(message.priority === 'live' ? { allocate: (part: ImagePart, length: number) => this.#liveMemory(part, length) } : {}),
+    })
+    for (;;) {
+      const step = await steps.next()
+      if (step.done) {
+        const { image, scale, ...rest } = step.value
+        const warnings = [...gridStep(model, input.pixelSizeUm).warnings, ...loaded.warnings]
+        const elapsedMs = performance.now() - started
+        await this.#send(
+          { type: 'result', id, ...rest, hasScale: scale !== null, provider: loaded.provider, warnings, elapsedMs },
+          scale ? [bytesOf(image), bytesOf(scale)] : [bytesOf(image)],
+        )
+        return
+      }
+      await this.#send({ type: 'progress', id, fraction: step.value })
+      if (step.value < 1) yield
+    }
+  }
+
+  /** Adds one image of a series to its statistics. */
+  // biome-ignore lint/correctness/useYield: a job is a generator, and this one has a single step.
+  async *#measure(message: Extract<HostMessage, { type: 'measure' }>, input: ImageInput): AsyncGenerator<void, void> {
+    const { id, model, series, pass, last } = message
+    await this.#send({ type: 'begin', id })
+    const statistics = this.#series.get(series) ?? statisticsFor(model.preprocessing)
+    if (statistics) {
+      this.#remember(series, statistics)
+      statistics[pass](gridPixels(input, gridStep(model, input.pixelSizeUm).ratio))
+      requireFinite(statistics)
+    }
+    const complete = !statistics || (last && (pass === 'refine' || !statistics.needsSecondPass))
+    if (complete) this.#series.delete(series)
+    await this.#send({ type: 'measured', id, normalisation: complete ? normalisationFor(model.preprocessing, statistics) : null })
+  }
+
+  #liveMemory(part: ImagePart, length: number): Float32Array | null {
+    if (length > liveMemoryLimit) return null
+    const known = this.#memory.get(part)
+    if (known?.length === length) return known
+    const fresh = new Float32Array(length)
+    this.#memory.set(part, fresh)
+    return fresh
+  }
+
+  #remember(series: string, statistics: Statistics): void {
+    const oldest = this.#series.keys().next()
+    if (!this.#series.has(series) && this.#series.size >= seriesLimit && !oldest.done) this.#series.delete(oldest.value)
+    this.#series.set(series, statistics)
+  }
+
+  async #load(model: RunnableModel): Promise<LoadedModel> {
+    const known = this.#sessions.get(model.sha256)
+    if (known) return known
+    for (const [key, old] of this.#sessions) {
+      if (this.#sessions.size < sessionLimit) break
+      this.#sessions.delete(key)
+      await old.then(({ session }) => session.release()).catch(() => undefined)
+    }
+    const loading = loadModel(this.runtime, model, this.#provider)
+    this.#sessions.set(model.sha256, loading)
+    loading.catch(() => this.#sessions.delete(model.sha256))
+    return loading
+  }
+
+  async #probe(provider: string): Promise<void> {
+    const session = await this.runtime.InferenceSession.create(Buffer.from(probeNetwork, 'base64'), sessionOptions(provider))
+    try {
+      const ramp = Float32Array.from({ length: 16 }, (_, i) => i)
+      const { y } = await session.run({ x: new this.runtime.Tensor('float32', ramp, [1, 1, 4, 4]) })
+      // The mean of the nine values around the second pixel of the second row, 0…10, is that pixel's own: 5.
+      const value = Number(y?.data[5])
+      if (!(Math.abs(value - 5) < 1e-3)) throw new Error(`a test network gave ${value} instead of 5`)
+    } finally {
+      await session.release()
+    }
+  }
+
+  #send(message: WorkerMessage, parts: readonly Uint8Array[] = []): Promise<void> {
+    return this.link.send(message, parts)
+  }
+}
+
+/** Loads a network from bytes whose hash is that of the description; a provider that cannot run it is replaced by the CPU. */
+async function loadModel(runtime: Runtime, model: RunnableModel, provider: string): Promise<LoadedModel> {
+  const bytes = await readFile(model.onnxPath).catch((error: unknown) => {
+    throw invalid(model, 'weights.onnx.source', `cannot be read (${messageOf(error)})`)
+  })
+  if (createHash('sha256').update(bytes).digest('hex') !== model.sha256) {
+    throw invalid(model, 'weights.onnx.sha256', 'does not belong to the file any more: it was damaged or replaced')
+  }
+  const warnings: string[] = []
+  let used = provider
+  const create = (id: string) => runtime.InferenceSession.create(bytes, sessionOptions(id))
+  const session = await create(provider)
+    .catch((error: unknown) => {
+      if (provider === 'cpu') throw error
+      used = 'cpu'
+      warnings.push(`The network could not be loaded on ${provider}, so the CPU ran it: ${firstLine(error)}`)
+      return create('cpu')
+    })
+    .catch((error: unknown) => {
+      throw invalid(model, 'weights.onnx.source', `is not a network that ONNX Runtime can load (${firstLine(error)})`)
+    })
+  try {
+    checkTensors(model, session)
+  } catch (error) {
+    await session.release()
+    throw error
+  }
+  return { session, provider: used, warnings }
+}
+
+function checkTensors(model: RunnableModel, session: InferenceSession): void {
+  const [input, ...moreInputs] = session.inputMetadata
+  const [output] = session.outputMetadata
+  if (!input?.isTensor || moreInputs.length > 0 || input.type !== 'float32' || input.shape.length !== 4) {
+    throw invalid(model, 'inputs', 'does not agree with the network, which must take one float32 tensor of four axes')
+  }
+  // A network may leave the shape of its output open; then it is checked tile by tile.
+  if (!output?.isTensor || output.type !== 'float32' || ![0, 4].includes(output.shape.length)) {
+    throw invalid(model, 'outputs', 'does not agree with the network, whose first output must be a float32 tensor of four axes')
+  }
+  const channels = output.shape[1]
+  if (typeof channels === 'number' && channels !== model.channels) {
+    throw invalid(model, 'outputs[0].axes[1].channel_names', `names ${model.channels} channels, but the network gives ${channels}`)
+  }
+  for (const [axis, rule] of [[2, model.sizeY] as const, [3, model.sizeX] as const]) {
+    const fixed = input.shape[axis]
+    if (typeof fixed === 'number' && !(rule.step === 0 && rule.min === fixed)) {
+      throw invalid(model, `inputs[0].axes[${axis}].size`, `does not agree with the network, which takes exactly ${fixed}`)
+    }
+  }
+}
+
+function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSession): RunTile {
+  const [inputName] = session.inputNames
+  const [outputName] = session.outputNames
+  if (inputName === undefined || outputName === undefined) throw invalid(model, 'inputs', 'names no tensor of the network')
+  return async ({ width, height, data }) => {
+    try {
+      const output = (await session.run({ [inputName]: new runtime.Tensor('float32', data, [1, 1, height, width]) }))[outputName]
+      return { dims: output?.dims ?? [], data: output?.data as Float32Array }
+    } catch (error) {
+      throw new AppError('ModelFailed', `The network "${model.name}" failed while it ran: ${firstLine(error)}`, { model: model.id }, error)
+    }
+  }
+}
+
+function invalid(model: RunnableModel, field: string, reason: string): AppError {
+  return new AppError('ModelInvalid', `The model "${model.name}" cannot be used: ${field} ${reason}.`, { model: model.id, field })
+}
+
+function firstLine(error: unknown): string {
+  return messageOf(error).split('\n')[0]?.slice(0, 300) ?? ''
+}
+
+async function main(): Promise<void> {
+  const link = connectToHost()
+  link.onClose(() => process.exit(0))
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL)
+  } catch {
+    // Some systems allow no change of priority; then it stays as it is.
+  }
+  const early: { message: HostMessage; payload: Uint8Array }[] = []
+  let worker: Worker | null = null
+  const handle = (message: HostMessage, payload: Uint8Array) => {
+    if (!worker) early.push({ message, payload })
+    else if (message.type === 'start') worker.start(message).catch(die)
+    else worker.take(message, payload)
+  }
+  link.onPacket(({ header, payload }) => handle(header as HostMessage, payload))
+  worker = new Worker(await import('onnxruntime-node'), link)
+  for (const { message, payload } of early) handle(message, payload)
+}
+
+function die(error: unknown): void {
+  process.stderr.write(`${messageOf(error)}\n`, () => process.exit(1))
+}
+
+main().catch(die)

@@ -1,0 +1,121 @@
+/** What `enhance` and `models` do on the command line. The program around them parses arguments and owns the streams. */
+import { basename } from 'node:path'
+import type { ModelSummary, Settings } from '#shared/api.ts'
+import { isAbort, isError, messageOf } from '#shared/errors.ts'
+import { readCatalog } from '../inference/catalog.ts'
+import { startInference } from '../inference/process.ts'
+import { enhanceFile } from './enhance-file.ts'
+import { secondsLeft } from './remaining.ts'
+
+export interface CommandIo {
+  /** A line of results: standard output. */
+  readonly out: (line: string) => void
+  /** A line for the person: warnings and errors, standard error. */
+  readonly error: (line: string) => void
+  /** What is going on, replacing the last such line. */
+  readonly progress: (text: string) => void
+  readonly signal?: AbortSignal
+}
+
+export interface EnhanceOptions {
+  /** Folder for the results; made where missing. */
+  readonly out: string
+  readonly model: string
+  /** µm; overrides what the files say. */
+  readonly pixelSize?: number
+  readonly preview: boolean
+  /** Folders of model packages. */
+  readonly modelsFolders: readonly string[]
+  readonly provider: Settings['provider']
+  /** The built inference program, if it is not in its usual place. */
+  readonly entry?: string
+}
+
+/**
+ * Enhances files one after the other and prints the path of every result. A file that fails is told, and the others go on.
+ * @returns the exit code: 0, or 1 where any file failed. Rejects with AbortError after a cancel.
+ */
+export async function enhanceCommand(files: readonly string[], options: EnhanceOptions, io: CommandIo): Promise<number> {
+  await using inference = startInference({
+    modelsFolders: options.modelsFolders,
+    provider: options.provider,
+    ...(options.entry === undefined ? {} : { entry: options.entry }),
+  })
+  let failed = 0
+  for (const [index, path] of files.entries()) {
+    const name = basename(path)
+    const place = files.length > 1 ? `[${index + 1}/${files.length}] ` : ''
+    const begun = performance.now()
+    io.progress(`${place}${name}: reading`)
+    try {
+      const result = await enhanceFile(
+        {
+          path,
+          outFolder: options.out,
+          model: options.model,
+          pixelSizeUm: options.pixelSize ?? null,
+          preview: options.preview,
+          ...(io.signal ? { signal: io.signal } : {}),
+          onProgress: (fraction) => io.progress(`${place}${name}: ${progressText(fraction, performance.now() - begun)}`),
+        },
+        { inference },
+      )
+      for (const warning of result.warnings) io.error(`${name}: warning: ${warning}`)
+      io.out(result.output)
+      if (result.preview) io.out(result.preview)
+    } catch (error) {
+      if (isAbort(error)) throw error
+      failed++
+      io.error(`${name}: ${isError(error) ? `${error.message} ${error.advice}` : messageOf(error)}`)
+    }
+  }
+  return failed > 0 ? 1 : 0
+}
+
+function progressText(fraction: number, elapsedMs: number): string {
+  const left = secondsLeft(elapsedMs, fraction)
+  return `${Math.floor(fraction * 100)} %${left === null || fraction === 1 ? '' : `, about ${Math.ceil(left)} s left`}`
+}
+
+export interface ModelsOptions {
+  readonly modelsFolders: readonly string[]
+  readonly json: boolean
+}
+
+/**
+ * Lists the installed models, or shows one of them with its card.
+ * @returns the exit code: 0, or 1 where the named model is unknown or cannot be used.
+ */
+export async function modelsCommand(id: string | undefined, options: ModelsOptions, io: CommandIo): Promise<number> {
+  const entries = (await readCatalog(options.modelsFolders)).map(({ summary }) => summary)
+  if (id === undefined) {
+    if (options.json) io.out(JSON.stringify(entries, null, 2))
+    else if (entries.length === 0) io.error(`No model is installed in ${options.modelsFolders.join(' or ')}.`)
+    else for (const model of entries) io.out(lineOf(model))
+    return 0
+  }
+  const model = entries.find((entry) => entry.id === id)
+  if (!model) {
+    io.error(`There is no model "${id}". Known models: ${entries.map((entry) => entry.id).join(', ') || 'none'}.`)
+    return 1
+  }
+  io.out(options.json ? JSON.stringify(model, null, 2) : detailsOf(model))
+  return model.usable ? 0 : 1
+}
+
+function lineOf(model: ModelSummary): string {
+  const state = model.usable ? 'usable' : `cannot be used: ${model.problem}`
+  return `${model.id}  ${model.version}  ${model.name} (${state})`
+}
+
+function detailsOf(model: ModelSummary): string {
+  const grid = model.pixelSizeUm === null ? 'any' : `${model.pixelSizeUm} µm`
+  return [
+    lineOf(model),
+    model.description,
+    `license     ${model.license || 'not stated'}`,
+    `pixel size  ${grid}`,
+    `sha256      ${model.sha256}`,
+    ...(model.card ? ['', model.card.trimEnd()] : []),
+  ].join('\n')
+}

@@ -1,0 +1,204 @@
+/** A TIFF through a network, plane by plane, into an OME-TIFF that says what made it. */
+import { access, mkdir } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import type { Provenance } from '#shared/api.ts'
+import { AppError } from '#shared/errors.ts'
+import type { Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
+import { storageError } from '../storage/disk.ts'
+import { openTiff } from '../storage/tiff/open.ts'
+import type { TiffSource } from '../storage/tiff/source.ts'
+import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
+import { type Picture, reduced } from './picture.ts'
+import { writePreview } from './preview.ts'
+
+export interface EnhanceRequest {
+  readonly path: string
+  /** The file's name for a person, where it is not that of the path: an upload. */
+  readonly name?: string
+  readonly outFolder: string
+  readonly model: string
+  /** µm; overrides what the file says. null = what the file says, if anything. */
+  readonly pixelSizeUm?: number | null
+  /** Also writes a before/after PNG of the first plane. */
+  readonly preview: boolean
+  readonly signal?: AbortSignal
+  /** 0…1 */
+  readonly onProgress?: (fraction: number) => void
+}
+
+export interface EnhanceResult {
+  /** Path of the OME-TIFF. */
+  readonly output: string
+  /** Path of the PNG. */
+  readonly preview: string | null
+  /** Sentences for the person who asked. */
+  readonly warnings: readonly string[]
+  readonly provenance: Provenance
+  /** Planes that were enhanced. */
+  readonly planes: number
+  /** The first plane, at most 2048 pixels wide and high, to look at. */
+  readonly before: Picture
+  readonly after: Picture
+}
+
+/** Share of the progress that reading a stack for its normalisation takes. */
+const measuringShare = 0.1
+const largestLook = 2048
+
+/**
+ * Enhances every plane with one normalisation for each channel's stack. The output appears under its name only when it is whole; nothing
+ * is overwritten. Rejects with DatasetInvalid, ModelInvalid, ModelFailed, OutOfRange, StorageFull or AbortError.
+ */
+export async function enhanceFile(request: EnhanceRequest, { inference }: { readonly inference: SeriesInference }): Promise<EnhanceResult> {
+  const { signal } = request
+  await using source = await openTiff(request.path, signal ? { signal } : {})
+  const name = request.name ?? basename(request.path)
+  const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
+  const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
+  const work: Work = { request, source, name, pixelSizeUm, inference }
+  const normalisations = await measure(work)
+  const share = normalisations.length > 0 ? measuringShare : 0
+
+  let writer: OmeTiffWriter | null = null
+  let first: { readonly before: Picture; readonly after: Picture; readonly prediction: Prediction } | null = null
+  try {
+    for (let plane = 0; plane < source.planes; plane++) {
+      const data = await source.readPlane(plane, signal)
+      const normalisation = normalisations[plane % source.sizeC]
+      const prediction = await inference.predict(
+        {
+          model: request.model,
+          width: source.width,
+          height: source.height,
+          data,
+          pixelSizeUm,
+          priority: 'batch',
+          ...(normalisation ? { normalisation } : {}),
+          onProgress: (fraction) => request.onProgress?.(share + ((1 - share) * (plane + fraction)) / source.planes),
+        },
+        signal,
+      )
+      writer ??= await createWriter(work, output, prediction, normalisations)
+      await writer.writePlane(prediction.image)
+      if (prediction.scale) await writer.writePlane(prediction.scale)
+      first ??= {
+        prediction,
+        before: await reduced({ width: source.width, height: source.height, data }, largestLook),
+        after: await reduced({ width: prediction.width, height: prediction.height, data: prediction.image }, largestLook),
+      }
+    }
+    if (!writer || !first) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
+    signal?.throwIfAborted()
+    await writer.close()
+  } finally {
+    await writer?.[Symbol.asyncDispose]()
+  }
+  const { before, after, prediction } = first
+  const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
+  if (preview) await writePreview(preview, { before, after, width: prediction.width, name, prediction })
+  return {
+    output,
+    preview,
+    warnings: warningsOf(work, prediction),
+    provenance: prediction.provenance,
+    planes: source.planes,
+    before,
+    after,
+  }
+}
+
+interface Work {
+  readonly request: EnhanceRequest
+  readonly source: TiffSource
+  readonly name: string
+  readonly pixelSizeUm: number | null
+  readonly inference: SeriesInference
+}
+
+/** One normalisation for each channel of a stack; none for a single plane, which the network's process measures by itself. */
+async function measure({ request, source, pixelSizeUm, inference }: Work): Promise<Normalisation[]> {
+  const { width, height, sizeC } = source
+  const planes = source.planes / sizeC
+  if (planes < 2) return []
+  const found: Normalisation[] = []
+  for (let channel = 0; channel < sizeC; channel++) {
+    const series = {
+      model: request.model,
+      width,
+      height,
+      planes,
+      pixelSizeUm,
+      read: (plane: number) => source.readPlane(plane * sizeC + channel, request.signal),
+      onProgress: (fraction: number) => request.onProgress?.((measuringShare * (channel + fraction)) / sizeC),
+    }
+    found.push(await inference.normalisationOf(series, request.signal))
+  }
+  return found
+}
+
+async function createWriter(
+  work: Work,
+  output: string,
+  prediction: Prediction,
+  normalisations: readonly Normalisation[],
+): Promise<OmeTiffWriter> {
+  const { source, request } = work
+  const { provenance } = prediction
+  const channels = source.channels.flatMap((name) => {
+    const image = { name: name ? `${name} (enhanced)` : 'enhanced', color: '#ffffff' }
+    return prediction.scale ? [image, { name: name ? `${name} (error scale)` : 'error scale', color: '#808080' }] : [image]
+  })
+  try {
+    await mkdir(request.outFolder, { recursive: true })
+  } catch (error) {
+    throw await storageError(error, request.outFolder, request.outFolder)
+  }
+  return createOmeTiff(output, {
+    name: basename(output, '.ome.tif'),
+    width: prediction.width,
+    height: prediction.height,
+    pixelType: 'float32',
+    sizeZ: source.sizeZ,
+    sizeC: channels.length,
+    sizeT: source.sizeT,
+    pixelSizeUm: prediction.pixelSizeUm,
+    channels,
+    annotations: {
+      origin: 'Made by a neural network, not measured.',
+      source: work.name,
+      model: provenance.model,
+      modelName: provenance.modelName,
+      modelVersion: provenance.version,
+      modelSha256: provenance.sha256,
+      provider: provenance.provider,
+      normalisation: JSON.stringify(normalisations.length > 0 ? normalisations : [prediction.normalisation]),
+      ...(prediction.scale ? { errorScale: "The second channel is the Laplace scale b of the error, in the image's units." } : {}),
+      ...Object.fromEntries(warningsOf(work, prediction).map((warning, index) => [`warning${index + 1}`, warning])),
+    },
+  })
+}
+
+function warningsOf({ request, source }: Work, { provenance }: Prediction): string[] {
+  const recorded = source.pixelSizeUm
+  const given = request.pixelSizeUm ?? null
+  const differ = recorded !== null && given !== null && Math.abs(given / recorded - 1) > 0.02
+  const mismatch = differ ? [`The given pixel size of ${given} µm was used; the file says ${recorded} µm.`] : []
+  return [...source.notes, ...mismatch, ...provenance.warnings]
+}
+
+/** The name without its TIFF ending. */
+function stem(name: string): string {
+  return name.replace(/(\.ome)?\.(tiff?|tf2|tf8|btf)$/i, '')
+}
+
+/** A path that nothing has yet: the name, or the name with a number. */
+async function freeName(folder: string, name: string, ending: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const path = join(folder, `${name}${number > 1 ? `-${number}` : ''}${ending}`)
+    const taken = await access(path).then(
+      () => true,
+      () => false,
+    )
+    if (!taken) return path
+  }
+}

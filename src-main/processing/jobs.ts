@@ -1,0 +1,160 @@
+/**
+ * Files waiting to be enhanced, one after the other, for the window.
+ *
+ *   waiting ──▶ running ──▶ done | failed | cancelled
+ */
+import { randomUUID } from 'node:crypto'
+import { rm } from 'node:fs/promises'
+import type { Job, Provenance } from '#shared/api.ts'
+import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
+import { AppError, abortError, isAbort, isError, messageOf } from '#shared/errors.ts'
+import type { SeriesInference } from '../inference/inference.ts'
+import { enhanceFile } from './enhance-file.ts'
+import type { Picture } from './picture.ts'
+import { secondsLeft } from './remaining.ts'
+
+export interface NewJob {
+  readonly path: string
+  /** The file is ours: it is removed when the job ends. */
+  readonly temporary: boolean
+  /** For a person, and for the output's name. */
+  readonly name: string
+  /** µm; null = what the file says. */
+  readonly pixelSizeUm: number | null
+  readonly model: string
+}
+
+export interface JobResult {
+  readonly before: Picture
+  readonly after: Picture
+  readonly provenance: Provenance
+}
+
+export interface JobsOptions {
+  readonly inference: SeriesInference
+  /** Where results go; asked when a job begins. */
+  readonly outFolder: () => string
+}
+
+const waitingLimit = 200
+const listed = 100
+/** Finished jobs whose pictures are kept for looking. */
+const kept = 4
+/** Progress is announced no more often, ms. */
+const announceMs = 200
+
+export class Jobs implements AsyncDisposable {
+  readonly #state = new Cell<readonly Job[]>([])
+  readonly #waiting: { readonly id: string; readonly job: NewJob }[] = []
+  readonly #results = new Map<string, JobResult>()
+  #running: { readonly id: string; readonly abort: AbortController } | null = null
+  #working: Promise<void> = Promise.resolve()
+  #disposed = false
+
+  constructor(private readonly options: JobsOptions) {}
+
+  get state(): ReadonlyCell<readonly Job[]> {
+    return this.#state
+  }
+
+  /** Queues a file and returns the job's id. Throws Busy where too many wait. */
+  start(job: NewJob): string {
+    if (this.#disposed) throw abortError('The application is closing.')
+    if (this.#waiting.length >= waitingLimit) throw new AppError('Busy', `${waitingLimit} files are waiting to be enhanced already.`)
+    const id = randomUUID()
+    const entry: Job = { id, file: job.name, status: 'waiting', progress: 0, remaining: null, output: null, warnings: [], problem: null }
+    this.#state.set([...this.#state.value.slice(-(listed - 1)), entry])
+    this.#waiting.push({ id, job })
+    if (!this.#running) this.#working = this.#work()
+    return id
+  }
+
+  /** Ends a job between two tiles; harmless where it has ended. */
+  cancel(id: string): void {
+    if (this.#running?.id === id) this.#running.abort.abort()
+    const index = this.#waiting.findIndex((waiting) => waiting.id === id)
+    const [waiting] = index < 0 ? [] : this.#waiting.splice(index, 1)
+    if (!waiting) return
+    this.#patch(id, { status: 'cancelled' })
+    void discard(waiting.job)
+  }
+
+  /** The first plane before and after. Rejects with Busy while the job runs, BadRequest where there is nothing to show. */
+  async result(id: string): Promise<JobResult> {
+    const result = this.#results.get(id)
+    if (result) return result
+    const job = this.#state.value.find((candidate) => candidate.id === id)
+    if (!job) throw new AppError('BadRequest', 'There is no such job.')
+    if (job.status === 'waiting' || job.status === 'running') throw new AppError('Busy', `${job.file} is not finished yet.`)
+    if (job.status === 'done') throw new AppError('BadRequest', `The pictures of ${job.file} are no longer in memory. Open ${job.output}.`)
+    throw new AppError('BadRequest', job.problem ?? `${job.file} was cancelled, so there is nothing to show.`)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    for (const { id } of [...this.#waiting]) this.cancel(id)
+    this.#running?.abort.abort()
+    await this.#working
+  }
+
+  async #work(): Promise<void> {
+    for (let next = this.#waiting.shift(); next; next = this.#waiting.shift()) {
+      const abort = new AbortController()
+      this.#running = { id: next.id, abort }
+      await this.#enhance(next.id, next.job, abort.signal)
+      this.#running = null
+      await discard(next.job)
+    }
+  }
+
+  async #enhance(id: string, job: NewJob, signal: AbortSignal): Promise<void> {
+    const begun = performance.now()
+    let announced = 0
+    this.#patch(id, { status: 'running' })
+    try {
+      const { output, warnings, before, after, provenance } = await enhanceFile(
+        {
+          path: job.path,
+          name: job.name,
+          outFolder: this.options.outFolder(),
+          model: job.model,
+          pixelSizeUm: job.pixelSizeUm,
+          preview: false,
+          signal,
+          onProgress: (progress) => {
+            const now = performance.now()
+            if (now - announced < announceMs) return
+            announced = now
+            this.#patch(id, { progress, remaining: secondsLeft(now - begun, progress) })
+          },
+        },
+        { inference: this.options.inference },
+      )
+      this.#keep(id, { before, after, provenance })
+      this.#patch(id, { status: 'done', progress: 1, remaining: 0, output, warnings: [...warnings] })
+    } catch (error) {
+      if (isAbort(error)) this.#patch(id, { status: 'cancelled', remaining: null })
+      else this.#patch(id, { status: 'failed', remaining: null, problem: sentence(error) })
+    }
+  }
+
+  #keep(id: string, result: JobResult): void {
+    this.#results.set(id, result)
+    for (const old of this.#results.keys()) {
+      if (this.#results.size <= kept) break
+      this.#results.delete(old)
+    }
+  }
+
+  #patch(id: string, change: Partial<Job>): void {
+    this.#state.set(this.#state.value.map((job) => (job.id === id ? { ...job, ...change } : job)))
+  }
+}
+
+function sentence(error: unknown): string {
+  return isError(error) ? `${error.message} ${error.advice}` : messageOf(error)
+}
+
+async function discard(job: NewJob): Promise<void> {
+  if (job.temporary) await rm(job.path, { force: true }).catch(() => undefined)
+}

@@ -1,0 +1,64 @@
+/** Brings the preview streams onto the screen: newest frame only, and a credit goes back once the frame is on the GPU. */
+import { useIntervalFn } from '@vueuse/core'
+import { onScopeDispose, type ShallowRef, shallowRef, watch } from 'vue'
+import type { PreviewHeader, Provenance } from '#shared/api.ts'
+import { type FrameMetadata, pixelsFrom } from '#shared/image/frame.ts'
+import type { StreamFrame } from '#shared/rpc/remote.ts'
+import { useBackend } from '../backend.ts'
+import { useLive } from '../stores/live.ts'
+import type { Slot } from '../three/panes.ts'
+import type { Picture } from '../three/picture-texture.ts'
+import type { useContrast } from './use-contrast.ts'
+
+export interface PictureTarget {
+  show(slot: Slot, picture: Picture | null): Promise<void>
+}
+
+export function useLivePicture(target: Readonly<ShallowRef<PictureTarget | null>>, contrast: ReturnType<typeof useContrast>) {
+  const backend = useBackend()
+  const live = useLive()
+  const provenance = shallowRef<Provenance | null>(null)
+  const metadata = shallowRef<FrameMetadata | null>(null)
+  let drawn: number[] = []
+
+  async function take({ header, bytes }: StreamFrame<PreviewHeader>): Promise<void> {
+    // The network may have been switched off while this frame was on its way.
+    if (header.kind === 'enhanced' && !live.state.enhance) return
+    contrast.observe(header.kind, header.histogram)
+    if (header.kind === 'enhanced') {
+      if (JSON.stringify(header.provenance) !== JSON.stringify(provenance.value)) provenance.value = header.provenance
+    } else {
+      live.displayDropped = header.dropped
+      const known = metadata.value
+      const { pixelSizeUm, objective } = header.metadata
+      if (known?.pixelSizeUm !== pixelSizeUm || known?.objective !== objective) metadata.value = header.metadata
+    }
+    await target.value?.show(header.kind, { width: header.width, height: header.height, data: pixelsFrom(bytes, header.pixelType) })
+    if (header.kind === 'raw') drawn.push(performance.now())
+  }
+
+  const closers = (['raw', 'enhanced'] as const).map((kind) => backend.receive('live.preview', { kind }, take))
+  onScopeDispose(() => {
+    for (const close of closers) close()
+    live.displayFps = 0
+  })
+
+  /** A picture of another network, or of none, must not stay on the screen beside a newer one. */
+  watch(
+    () => [live.state.enhance, live.state.model],
+    () => {
+      provenance.value = null
+      contrast.observe('enhanced', null)
+      void target.value?.show('enhanced', null)
+    },
+  )
+
+  useIntervalFn(() => {
+    const now = performance.now()
+    drawn = drawn.filter((time) => now - time < 2000)
+    const first = drawn[0]
+    live.displayFps = first === undefined || drawn.length < 2 ? 0 : ((drawn.length - 1) * 1000) / (now - first)
+  }, 500)
+
+  return { provenance, metadata }
+}

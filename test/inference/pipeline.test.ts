@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest'
+import type { RunnableModel } from '#main/inference/package.ts'
+import { gridStep, type RunTile, runPipeline } from '#main/inference/pipeline.ts'
+
+const model: RunnableModel = {
+  id: 'm',
+  name: 'M',
+  version: '1',
+  onnxPath: '',
+  sha256: '',
+  preprocessing: [{ id: 'scale_range', kwargs: { min_percentile: 0, max_percentile: 100, eps: 1e-6 } }],
+  postprocessing: [],
+  sizeY: { min: 16, step: 8 },
+  sizeX: { min: 16, step: 8 },
+  halo: 8,
+  channels: 2,
+  imageChannel: 0,
+  scaleChannel: 1,
+  inverse: true,
+  gridUm: 0.325,
+  trainedUm: [0.65, 0.325],
+}
+/** Image = what came in, scale = 0.5. */
+const echo: RunTile = ({ width, height, data }) => {
+  const output = new Float32Array(2 * data.length).fill(0.5)
+  output.set(data)
+  return Promise.resolve({ dims: [1, 2, height, width], data: output })
+}
+const options = { normalisation: null, scale: true, largestTile: 32 }
+const ramp = (width: number, height: number) => Float32Array.from({ length: width * height }, (_, i) => 100 + (i % 61))
+
+async function finish<T>(steps: AsyncGenerator<number, T>): Promise<{ result: T; fractions: number[] }> {
+  const fractions: number[] = []
+  for (;;) {
+    const step = await steps.next()
+    if (step.done) return { result: step.value, fractions }
+    fractions.push(step.value)
+  }
+}
+
+describe('the grid', () => {
+  test.each([
+    ['the source pixel size is doubled', 0.65, 0.5, 0.325, 0],
+    ['the grid itself is left alone', 0.325, 1, 0.325, 0],
+    ['two percent off is left alone and keeps its own size', 0.331, 1, 0.331, 0],
+    ['another size is resampled with a warning', 0.5, 0.65, 0.325, 1],
+    ['a finer size too', 0.1, 3.25, 0.325, 1],
+    ['an unknown size is taken as the grid, with a warning, and stays unknown', null, 1, null, 1],
+  ])('%s', (_name, pixelSizeUm, ratio, result, warnings) => {
+    const step = gridStep(model, pixelSizeUm)
+    expect(step.ratio).toBeCloseTo(ratio, 9)
+    expect(step.pixelSizeUm).toBe(result)
+    expect(step.warnings).toHaveLength(warnings)
+  })
+
+  test('a network without a grid takes every image as it is', () => {
+    expect(gridStep({ gridUm: null, trainedUm: [] }, 3)).toEqual({ ratio: 1, pixelSizeUm: 3, warnings: [] })
+  })
+})
+
+describe('one image', () => {
+  test('comes back in its own units, tile by tile, with the scale in the same units', async () => {
+    const data = ramp(100, 70)
+    const { result, fractions } = await finish(runPipeline(model, { width: 100, height: 70, data, pixelSizeUm: 0.325 }, echo, options))
+    expect(fractions.length).toBeGreaterThan(4)
+    expect(fractions.at(-1)).toBe(1)
+    data.forEach((value, i) => {
+      expect(result.image[i]).toBeCloseTo(value, 3)
+    })
+    // 0.5 of the range 100…160.
+    expect(result.scale?.every((value) => Math.abs(value - 30) < 1e-3)).toBe(true)
+  })
+
+  test('is normalised once: every tile sees the same scale', async () => {
+    const data = new Float32Array(128 * 64)
+    data.forEach((_, i) => {
+      data[i] = i % 128 < 64 ? i % 2 : 1000 * (i % 2)
+    })
+    const seen: number[] = []
+    const watch: RunTile = (tile) => {
+      seen.push(Math.max(...tile.data))
+      return echo(tile)
+    }
+    await finish(runPipeline(model, { width: 128, height: 64, data, pixelSizeUm: null }, watch, options))
+    expect(Math.min(...seen)).toBeCloseTo(0.001, 6)
+    expect(Math.max(...seen)).toBeCloseTo(1, 6)
+  })
+
+  test('uses the normalisation it is given', async () => {
+    const image = { width: 16, height: 16, data: new Uint8Array(256).fill(30), pixelSizeUm: null }
+    let seen = 0
+    const watch: RunTile = (tile) => {
+      seen = tile.data[0] as number
+      return echo(tile)
+    }
+    const { result } = await finish(runPipeline(model, image, watch, { ...options, normalisation: { offset: 10, scale: 40 } }))
+    expect(seen).toBeCloseTo(0.5, 6)
+    expect(result.image[0]).toBeCloseTo(30, 4)
+  })
+
+  test.each([
+    [1, 1],
+    [3, 200],
+    [17, 16],
+  ])('of %i × %i pixels fits the network by repeating its edge', async (width, height) => {
+    const data = Uint16Array.from({ length: width * height }, (_, i) => 5 * i)
+    const { result } = await finish(runPipeline(model, { width, height, data, pixelSizeUm: null }, echo, options))
+    data.forEach((value, i) => {
+      expect(Math.abs((result.image[i] as number) - value)).toBeLessThan(1e-2)
+    })
+  })
+
+  test('that is flat stays flat', async () => {
+    const data = new Uint16Array(400).fill(7)
+    const { result } = await finish(runPipeline(model, { width: 20, height: 20, data, pixelSizeUm: 0.65 }, echo, options))
+    expect(result.width).toBe(40)
+    expect(result.image.every((value) => Math.abs(value - 7) < 1e-3)).toBe(true)
+  })
+
+  test('with values that are not finite is refused', async () => {
+    const data = Float32Array.from({ length: 256 }, (_, i) => (i === 5 ? Number.NaN : i))
+    await expect(finish(runPipeline(model, { width: 16, height: 16, data, pixelSizeUm: null }, echo, options))).rejects.toMatchObject({
+      kind: 'OutOfRange',
+    })
+  })
+
+  test('whose data does not fit its size is refused', async () => {
+    await expect(
+      finish(runPipeline(model, { width: 16, height: 17, data: new Uint8Array(256), pixelSizeUm: null }, echo, options)),
+    ).rejects.toMatchObject({ kind: 'OutOfRange' })
+  })
+})
