@@ -1,6 +1,6 @@
 /** Colour maps as look-up tables of 256 opaque sRGB colours. */
 import { DataTexture, LinearFilter, RGBAFormat, UnsignedByteType } from 'three'
-import { inferno, magma, viridis } from './colormap-tables.ts'
+import { inferno, magma, turbo, viridis } from './colormap-tables.ts'
 
 export const colorMapNames = ['gray', 'green', 'magenta', 'viridis', 'magma', 'inferno', 'turbo'] as const
 export type ColorMapName = (typeof colorMapNames)[number]
@@ -45,24 +45,11 @@ function colorAt(name: ColorMapName, i: number): Rgb {
     case 'inferno':
       return tableColor(inferno, i)
     case 'turbo':
-      return turboColor(i / 255)
+      return tableColor(turbo, i)
   }
 }
 
 function tableColor(table: string, i: number): Rgb {
   const value = Number.parseInt(table.slice(i * 6, i * 6 + 6), 16)
   return [value >> 16, (value >> 8) & 255, value & 255]
-}
-
-/**
- * Turbo (Anton Mikhailov, Google, 2019) as the fifth-degree polynomials of d3-scale-chromatic (ISC licence); they leave the table by at
- * most 34 of 255, at the two ends.
- */
-function turboColor(t: number): Rgb {
-  const byte = (value: number) => Math.max(0, Math.min(255, Math.round(value)))
-  return [
-    byte(34.61 + t * (1172.33 - t * (10793.56 - t * (33300.12 - t * (38394.49 - t * 14825.05))))),
-    byte(23.31 + t * (557.33 + t * (1225.33 - t * (3574.96 - t * (1073.77 + t * 707.56))))),
-    byte(27.2 + t * (3211.1 - t * (15327.97 - t * (27814 - t * (22569.18 - t * 6838.66))))),
-  ]
 }

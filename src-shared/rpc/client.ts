@@ -2,6 +2,7 @@
 import { Emitter } from '../emitter.ts'
 import { AppError, abortError, errorFromData } from '../errors.ts'
 import type { Contract, Stream } from './contract.ts'
+import { FrameReceiver } from './frame-receiver.ts'
 import { FrameSender } from './frame-sender.ts'
 import type { Remote, StreamFrame } from './remote.ts'
 import type { Message, Transport } from './transport.ts'
@@ -159,57 +160,32 @@ export function createClient<C extends Contract>(contract: C, transport: Transpo
       onEnd(lost)
       return () => undefined
     }
-    const frames: StreamFrame<unknown>[] = []
-    let handling = false
-    /** What ended the stream; told after the frames that came before it. */
-    let ending: { error?: Error } | null = null
-    const finish = () => {
-      if (!ending || handling || frames.length > 0) return
-      const { error } = ending
-      waiting.delete(id)
-      onEnd(error)
-    }
-    const pump = async () => {
-      if (handling) return
-      handling = true
-      for (let frame = frames.shift(); frame && waiting.has(id); frame = frames.shift()) {
-        try {
-          await onFrame(frame)
-        } catch (error) {
-          frames.length = 0
-          if (!ending) send({ type: 'close', id })
-          ending = { error: error instanceof Error ? error : new Error(String(error)) }
-          break
-        }
-        if (waiting.has(id) && !ending) send({ type: 'credit', id, count: 1 })
-      }
-      handling = false
-      if (waiting.has(id)) finish()
-    }
+    const receiver: FrameReceiver<unknown> = new FrameReceiver<unknown>(onFrame, {
+      credit: () => send({ type: 'credit', id, count: 1 }),
+      close: () => send({ type: 'close', id }),
+      onEnd: (error) => {
+        waiting.delete(id)
+        onEnd(error)
+      },
+    })
     const id = open({
       message(message) {
-        if (ending) return
-        if (message.type === 'frame') {
-          frames.push({ header: message.header, bytes: message.bytes })
-          void pump()
-        } else if (message.type === 'end' || message.type === 'error') {
-          ending = message.type === 'error' ? { error: errorFromData(message.error) } : {}
-          finish()
-        }
+        if (message.type === 'frame') receiver.take({ header: message.header, bytes: message.bytes })
+        else if (message.type === 'end') receiver.end()
+        else if (message.type === 'error') receiver.end(errorFromData(message.error))
       },
-      lost(error) {
-        frames.length = 0
-        onEnd(ending?.error ?? error)
-      },
+      lost: (error) => receiver.lose(error),
     })
     send({ type: 'open', id, name, params, window })
     return () => {
-      if (waiting.delete(id) && !ending) send({ type: 'close', id })
+      if (!waiting.delete(id)) return
+      if (receiver.open) send({ type: 'close', id })
+      receiver.stop()
     }
   }
 
   const sendStream = (name: string, params: unknown) => {
-    let resolve = () => undefined as void
+    let resolve: () => void = () => undefined
     let reject: (error: Error) => void = () => undefined
     const finished = new Promise<void>((yes, no) => {
       resolve = yes

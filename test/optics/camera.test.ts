@@ -43,7 +43,7 @@ async function next(camera: Awaited<ReturnType<typeof open>>, accept: (frame: Fr
   })
 }
 
-const most = (data: Frame['data']) => data.reduce((top, value) => Math.max(top, value), 0)
+const most = (data: Frame['data']) => (data as Uint16Array).reduce((top, value) => Math.max(top, value), 0)
 
 describe('the simulated camera', () => {
   it('delivers frames from 0 with everything that is known about them, and is dark when the light goes off', {

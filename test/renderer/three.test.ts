@@ -147,11 +147,12 @@ describe('a picture on the screen', () => {
 })
 
 describe('colour maps', () => {
-  // First and last colour as matplotlib 3 and Google's turbo table give them.
+  // First and last colour as matplotlib 3.11 gives them.
   it.each([
     ['viridis', [68, 1, 84], [253, 231, 37]],
     ['magma', [0, 0, 4], [252, 253, 191]],
     ['inferno', [0, 0, 4], [252, 255, 164]],
+    ['turbo', [48, 18, 59], [122, 4, 3]],
     ['green', [0, 0, 0], [0, 255, 0]],
     ['magenta', [0, 0, 0], [255, 0, 255]],
     ['gray', [0, 0, 0], [255, 255, 255]],
@@ -159,15 +160,6 @@ describe('colour maps', () => {
     const colors = await draw({ ...four, pictures: { raw: row('uint16', 0, 0, 100, 100) }, low: 0, high: 100, colorMap })
     expect(colors[0]).toEqual([...first])
     expect(colors[3]).toEqual([...last])
-  })
-
-  it('turbo follows its table: closely in the middle, within 36 of 255 at the ends, where the polynomial is worst', async () => {
-    const colors = await draw({ ...four, pictures: { raw: row('uint16', 0, 50, 50, 100) }, low: 0, high: 100, colorMap: 'turbo' })
-    const distance = (color: number[] | undefined, table: number[]) =>
-      Math.max(...table.map((part, i) => Math.abs((color?.[i] ?? 999) - part)))
-    expect(distance(colors[0], [48, 18, 59])).toBeLessThan(36)
-    expect(distance(colors[1], [164, 252, 60])).toBeLessThan(15)
-    expect(distance(colors[3], [122, 4, 3])).toBeLessThan(36)
   })
 })
 

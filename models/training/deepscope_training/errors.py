@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 
 
 class TrainingError(Exception):
@@ -17,3 +18,14 @@ def writing(path):
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise TrainingError(f"The disk is full: {path} could not be written. Free some space; nothing existing was changed.") from error
         raise TrainingError(f"{path} could not be written ({error.strerror}).") from error
+
+
+def only_one(folder):
+    """Hold `folder` for this process until it ends or the returned file is closed; a second training there is refused."""
+    lock = open(folder / "lock", "w", encoding="utf-8")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise TrainingError(f"Another training is running in {folder}; wait for it, or choose another folder with --work.") from error
+    return lock

@@ -13,7 +13,7 @@ import torch
 
 from . import batches, config as configuration, losses, networks, pool
 from .crew import Crew
-from .errors import TrainingError, writing
+from .errors import TrainingError, only_one, writing
 
 CHECKPOINT_FORMAT = 1
 
@@ -92,6 +92,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         if rank == 0:
             report(f"Going on from step {step}.")
     last = steps or training.steps
+    lock = only_one(folder) if rank == 0 else None
     if rank == 0:
         pool.fill(config, pool_folder, count=training.validation_fields + config.data.least)
     crew = Crew(rank, workers, folder)
@@ -149,6 +150,8 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
     finally:
         background.shutdown()
         crew.leave()
+        if lock:
+            lock.close()
         if grower:
             grower.terminate()
             grower.wait()

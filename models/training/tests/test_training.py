@@ -1,8 +1,10 @@
 """Configuration, interruption, damage: what a person meets when training does not go straight through."""
 
+import concurrent.futures
 import contextlib
 import errno
 import io
+import multiprocessing
 import subprocess
 import sys
 import unittest
@@ -13,11 +15,17 @@ import torch
 import yaml
 
 from deepscope_training import __main__ as command, batches, config as configuration, export, losses, pool, train
-from deepscope_training.errors import TrainingError
+from deepscope_training.errors import TrainingError, only_one
 
 from . import small
 
 PACKAGE = Path(train.__file__).parent
+
+
+def member(folder, pool_folder, rank):
+    """One of two processes of a crew (a function of the module, so that another process can call it)."""
+    network = train.run(small.config(), folder, pool_folder, steps=3, grow=False, report=small.silent, rank=rank, workers=2)
+    return {name: value.tolist() for name, value in network.state_dict().items()}
 
 
 class Configuration(unittest.TestCase):
@@ -75,6 +83,23 @@ class Interruption(unittest.TestCase):
         self.train("timed", minutes=1e-9)
         state = train.read_checkpoint(self.folder / "timed" / "checkpoint.pt", self.config)
         self.assertLess(state["step"], 8)
+
+    def test_two_trainings_in_one_folder(self):
+        (self.folder / "busy").mkdir()
+        lock = only_one(self.folder / "busy")
+        self.addCleanup(lock.close)
+        with self.assertRaisesRegex(TrainingError, "Another training is running"):
+            self.train("busy")
+
+    def test_a_crew_of_two_trains_like_one(self):
+        """Two processes that share each batch end where one does, up to rounding."""
+        alone = self.train("alone", steps=3).state_dict()
+        with concurrent.futures.ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as processes:
+            (self.folder / "crew").mkdir()
+            members = [processes.submit(member, self.folder / "crew", self.pool, rank) for rank in (0, 1)]
+            together = members[0].result(timeout=120)
+        for name, value in alone.items():
+            torch.testing.assert_close(torch.tensor(together[name]), value, rtol=1e-3, atol=1e-4)
 
     def test_damaged_checkpoint(self):
         self.train("damaged", steps=2)

@@ -5,7 +5,7 @@ import { type Area, type ChannelId, Emitters, type Specimen } from './specimen-e
  * Width of the drawing kernel in fine pixels. It is undone in the spectrum (factor exp(2π²σ²f²)), so that an emitter keeps its exact place and
  * size whatever the grid (gridding by Gaussians: Dutt & Rokhlin 1993).
  */
-export const kernelSigma = 1.2
+export const kernelSigma = 1
 
 export interface RasterGrid {
   /** µm between pixels; pixel (i, j) of a plane at (column, row) lies at ((column + i)·step, (row + j)·step). */
