@@ -14,12 +14,16 @@ export function autoLimits(histograms: readonly Histogram[]): Limits | null {
   return widened(low, high)
 }
 
-/** Moves towards the wanted limits a little with each frame, so that noise does not make the picture flicker. A jump is followed at once. */
+/**
+ * Moves towards the wanted limits a little with each frame, so that noise does not make the picture flicker. A jump is followed at once,
+ * and what nobody would see is not followed at all.
+ */
 export function easeLimits(from: Limits | null, to: Limits): Limits {
   if (!from) return to
   const span = to.high - to.low
-  const far = Math.abs(to.low - from.low) + Math.abs(to.high - from.high) > span / 2
-  if (far) return to
+  const distance = Math.abs(to.low - from.low) + Math.abs(to.high - from.high)
+  if (distance > span / 2) return to
+  if (distance < span / 100) return from
   return { low: from.low + 0.2 * (to.low - from.low), high: from.high + 0.2 * (to.high - from.high) }
 }
 

@@ -12,7 +12,7 @@ import type { MicroscopeControl } from './microscope-control.ts'
 import type { Recorder } from './recorder.ts'
 
 /** A camera that gives no frame within its exposure and this time has stalled. */
-const frameTimeoutMs = 5000
+const frameTimeoutMs = 15_000
 
 interface Parts {
   readonly control: MicroscopeControl

@@ -1,10 +1,10 @@
 /** The disk below the data folder: free space, failures in words, files that appear whole or not at all. */
 import { constants } from 'node:fs'
 import { access, open, rename, rm, statfs } from 'node:fs/promises'
-import type { z } from 'zod'
 import type { storageStateSchema } from '#shared/api.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, isAbort, isError, messageOf } from '#shared/errors.ts'
+import type { z } from '#shared/zod.ts'
 
 export type StorageState = z.infer<typeof storageStateSchema>
 

@@ -292,6 +292,7 @@ export class FolderSessionWriter implements SessionWriter {
       await writeDocument(this.#folder, this.#document)
     } catch (error) {
       this.#document = { ...this.#document, complete: false }
+      await this.#closeFiles().catch(() => undefined)
       throw await storageError(error, this.#folder, this.#folder)
     } finally {
       this.#onClose()

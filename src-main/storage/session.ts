@@ -1,5 +1,5 @@
 /** The data folder: one session a folder. Knows every session by its id and gives nothing a path that is not in its index. */
-import { mkdir, readdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SessionSummary } from '#shared/api.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
@@ -88,9 +88,13 @@ class Store implements FolderSessionStore {
     }
     await this.#demandSpace(session)
     const id = await this.#makeFolder(`${safeName(session.name, session.kind)}_${timeStamp(created)}`)
-    const writer = await FolderSessionWriter.create(id, join(this.folder, id), document, () => {
+    const folder = join(this.folder, id)
+    const writer = await FolderSessionWriter.create(id, folder, document, () => {
       this.#writers.delete(id)
       this.#put(writer.summary)
+    }).catch(async (error) => {
+      await rm(folder, { recursive: true, force: true }).catch(() => undefined)
+      throw error
     })
     this.#writers.set(id, writer)
     this.#put(writer.summary)

@@ -4,50 +4,51 @@ import type { Histogram } from '#shared/api.ts'
 import { autoLimits, easeLimits, type Limits } from '../contrast.ts'
 import type { Slot } from '../three/panes.ts'
 
-/** The panel is redrawn at most this often, ms; the picture itself follows every frame. */
-const panelMs = 120
+/** The panel follows at most this often, ms: painting it costs more than drawing a picture. The picture itself follows every frame. */
+const panelMs = 250
 
 export function useContrast(auto: MaybeRefOrGetter<boolean>) {
+  /** As the panel shows them. */
   const limits = shallowRef<Limits>({ low: 0, high: 65535 })
   const histograms = shallowRef<Partial<Record<Slot, Histogram>>>({})
   let newest: Partial<Record<Slot, Histogram>> = {}
-  let known = false
+  /** As the newest picture is drawn; null until there was one. */
+  let current: Limits | null = null
   let shownAt = 0
+
+  function publish(): void {
+    shownAt = performance.now()
+    histograms.value = { ...newest }
+    if (current) limits.value = current
+  }
 
   /** Takes note of a picture. Returns the limits to draw it with. */
   function observe(slot: Slot, histogram: Histogram | null): Limits {
     if (histogram) newest[slot] = histogram
     else delete newest[slot]
-    const wanted = toValue(auto) || !known ? autoLimits(Object.values(newest)) : null
-    if (wanted) {
-      limits.value = easeLimits(known ? limits.value : null, wanted)
-      known = true
-    }
-    const now = performance.now()
-    if (now - shownAt > panelMs || !histogram) {
-      shownAt = now
-      histograms.value = { ...newest }
-    }
-    return limits.value
+    const first = current === null
+    const wanted = toValue(auto) || first ? autoLimits(Object.values(newest)) : null
+    if (wanted) current = easeLimits(current, wanted)
+    if (first || !histogram || performance.now() - shownAt > panelMs) publish()
+    return current ?? limits.value
   }
 
   function set(next: Limits): void {
-    known = true
-    limits.value = next
+    current = next
+    publish()
   }
 
   /** Jumps to the automatic limits of what is shown now. */
   function applyAuto(): void {
-    const wanted = autoLimits(Object.values(newest))
-    if (wanted) limits.value = wanted
-    histograms.value = { ...newest }
+    current = autoLimits(Object.values(newest)) ?? current
+    publish()
   }
 
   /** Forgets everything: the next picture is of something else. */
   function reset(): void {
     newest = {}
-    known = false
-    histograms.value = {}
+    current = null
+    publish()
   }
 
   return { limits, histograms, observe, set, applyAuto, reset }

@@ -5,13 +5,14 @@ import type { PreviewHeader, Provenance } from '#shared/api.ts'
 import { type FrameMetadata, pixelsFrom } from '#shared/image/frame.ts'
 import type { StreamFrame } from '#shared/rpc/remote.ts'
 import { useBackend } from '../backend.ts'
+import type { Limits } from '../contrast.ts'
 import { useLive } from '../stores/live.ts'
 import type { Slot } from '../three/panes.ts'
 import type { Picture } from '../three/picture-texture.ts'
 import type { useContrast } from './use-contrast.ts'
 
 export interface PictureTarget {
-  show(slot: Slot, picture: Picture | null): Promise<void>
+  show(slot: Slot, picture: Picture | null, drawWith?: Limits): Promise<void>
 }
 
 export function useLivePicture(target: Readonly<ShallowRef<PictureTarget | null>>, contrast: ReturnType<typeof useContrast>) {
@@ -24,7 +25,7 @@ export function useLivePicture(target: Readonly<ShallowRef<PictureTarget | null>
   async function take({ header, bytes }: StreamFrame<PreviewHeader>): Promise<void> {
     // The network may have been switched off while this frame was on its way.
     if (header.kind === 'enhanced' && !live.state.enhance) return
-    contrast.observe(header.kind, header.histogram)
+    const limits = contrast.observe(header.kind, header.histogram)
     if (header.kind === 'enhanced') {
       if (JSON.stringify(header.provenance) !== JSON.stringify(provenance.value)) provenance.value = header.provenance
     } else {
@@ -33,7 +34,7 @@ export function useLivePicture(target: Readonly<ShallowRef<PictureTarget | null>
       const { pixelSizeUm, objective } = header.metadata
       if (known?.pixelSizeUm !== pixelSizeUm || known?.objective !== objective) metadata.value = header.metadata
     }
-    await target.value?.show(header.kind, { width: header.width, height: header.height, data: pixelsFrom(bytes, header.pixelType) })
+    await target.value?.show(header.kind, { width: header.width, height: header.height, data: pixelsFrom(bytes, header.pixelType) }, limits)
     if (header.kind === 'raw') drawn.push(performance.now())
   }
 

@@ -17,7 +17,8 @@ describe('automatic contrast', () => {
     expect(autoLimits([])).toBeNull()
   })
 
-  it('follows noise slowly and a jump at once', () => {
+  it('follows noise slowly, a jump at once, and not what nobody would see', () => {
+    expect(easeLimits({ low: 100, high: 1100 }, { low: 104, high: 1104 })).toEqual({ low: 100, high: 1100 })
     expect(easeLimits({ low: 100, high: 200 }, { low: 110, high: 210 })).toEqual({ low: 102, high: 202 })
     expect(easeLimits({ low: 100, high: 200 }, { low: 100, high: 900 })).toEqual({ low: 100, high: 900 })
     expect(easeLimits(null, { low: 1, high: 2 })).toEqual({ low: 1, high: 2 })

@@ -129,14 +129,13 @@ describe('a file that is no good', () => {
   it('whose OME-XML holds entities or a document type is refused before they are expanded', async () => {
     const xml =
       '<?xml version="1.0"?><!DOCTYPE OME [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><OME><Image><Pixels SizeX="&b;"/></Image></OME>'
-    const offset = 10 + 12 * 7 + 4
-    const path = await file(Buffer.concat([picture(8, 8, [[270, 2, xml.length, offset]]), Buffer.from(xml)]))
+    const path = await file(Buffer.concat([picture(8, 8, [[270, 2, xml.length, tailOffset(7)]]), Buffer.from(xml)]))
     await expect(openTiffFile(path)).rejects.toMatchObject({ kind: 'DatasetInvalid', message: expect.stringContaining('entities') })
   })
 
   it('whose OME-XML is cut off is refused', async () => {
     const xml = '<OME><Image><Pixels SizeX="8'
-    const path = await file(Buffer.concat([picture(8, 8, [[270, 2, xml.length, 98]]), Buffer.from(xml)]))
+    const path = await file(Buffer.concat([picture(8, 8, [[270, 2, xml.length, tailOffset(7)]]), Buffer.from(xml)]))
     await expect(openTiffFile(path)).rejects.toMatchObject({ kind: 'DatasetInvalid', message: expect.stringContaining('cut short') })
   })
 
@@ -154,7 +153,7 @@ describe('a file that is no good', () => {
         ],
         bomb,
       )
-    await using source = await openTiffFile(await file(head(8 + 2 + 12 * 6 + 4)))
+    await using source = await openTiffFile(await file(head(tailOffset(6))))
     await expect(source.readPlane(0)).rejects.toMatchObject({
       kind: 'DatasetInvalid',
       message: expect.stringContaining('cannot be unpacked'),

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { entryPath } from '#main/processes.ts'
 import { openTiff } from '#main/storage/tiff/open.ts'
 import { loadScript } from '../shell/scripts.ts'
 import { temporaryFolder } from './folder.ts'
@@ -9,7 +11,7 @@ import { height, makeTiff, width } from './made.ts'
 
 describe('a TIFF opened in a worker thread', () => {
   beforeAll(async () => {
-    // @ts-expect-error the build script is JavaScript
+    if (existsSync(entryPath('image-worker'))) return
     const { buildMain } = await loadScript<{ buildMain(only: readonly string[]): Promise<void> }>('build.mjs')
     await buildMain(['image-worker'])
   })

@@ -76,23 +76,23 @@ def figure(config, network, pairs, path):
     names = [n for n in pairs if not n.startswith("real")]
     titles = ("input", "bicubic", "network", "expected error", "truth")
     grid, axes = plt.subplots(len(names), len(titles), figsize=(2 * len(titles), 2 * len(names) + 0.3), squeeze=False)
-    for row, name in zip(axes, names):
+    for line, (row, name) in enumerate(zip(axes, names)):
         generator = torch.Generator().manual_seed(5)
         image, target = fields.photograph(config, *pairs[name][0], FIGURE_PHOTONS, generator)
         raised = baselines.bicubic(image, config.optics.factor)
         restored, scale = predict.enhance(network, raised, config.normalisation.percentiles)
         low, high = (float(target.quantile(q)) for q in (0.01, 0.999))
         shown = (baselines.nearest(image, config.optics.factor), raised, restored, scale, target)
-        for axis, picture, title in zip(row, shown, titles):
+        for column, (axis, picture, title) in enumerate(zip(row, shown, titles)):
             limits = {"vmin": 0, "vmax": 0.25 * (high - low), "cmap": "magma"} if title == "expected error" else {"vmin": low, "vmax": high, "cmap": "gray"}
             axis.imshow(picture[16:112, 16:112].numpy(), interpolation="nearest", **limits)
             axis.set(xticks=[], yticks=[])
-            if axis is row[0]:
+            if column == 0:
                 axis.set_ylabel(name)
-            if row is axes[0]:
+            if line == 0:
                 axis.set_title(title, fontsize=9)
     grid.tight_layout(pad=0.4)
-    export.put(path, lambda part: grid.savefig(part, dpi=75, format="png"))
+    export.put(path, lambda part: grid.savefig(part, dpi=56, format="png"))
     plt.close(grid)
 
 
@@ -108,7 +108,7 @@ def write(config, network, result, pairs, out):
 
 Widefield fluorescence, 10×/{optics.input.na} with {optics.input.pixel} µm pixels (undersampled, aliasing included) to what a 20×/{optics.target.na}
 with {optics.target.pixel} µm pixels would show without noise, and the Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,}
-parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on one CPU core, seed {result['training']['seed']}.
+parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock (models/training/README.md says how), seed {result['training']['seed']}.
 
 A picture made by this network is an estimate, not a measurement. It was trained on simulated images only (optics of `docs/optics.md`), with drawn
 specimens and the structure of some real ones. It has not been validated on paired images of a real 10× and a real 20× objective.

@@ -221,8 +221,8 @@ export class WindowRenderer {
   #of: { window: SpecimenWindow; focus: number } | undefined
   readonly #rowRe: Float64Array
   readonly #rowIm: Float64Array
-  readonly #rowTo: Int32Array
-  readonly #rowToMirrored: Int32Array
+  readonly #columnRe: Float64Array
+  readonly #columnIm: Float64Array
 
   constructor(readonly plan: WindowPlan) {
     const { coarse, band } = plan
@@ -232,8 +232,8 @@ export class WindowRenderer {
     this.#combined = new Float32Array(2 * plan.points)
     this.#rowRe = new Float64Array(2 * band + 1)
     this.#rowIm = new Float64Array(2 * band + 1)
-    this.#rowToMirrored = Int32Array.from({ length: 2 * band + 1 }, (_, i) => (((band - i) % coarse) + coarse) % coarse)
-    this.#rowTo = Int32Array.from({ length: 2 * band + 1 }, (_, i) => (((i - band) % coarse) + coarse) % coarse)
+    this.#columnRe = new Float64Array(coarse)
+    this.#columnIm = new Float64Array(coarse)
   }
 
   /**
@@ -255,10 +255,16 @@ export class WindowRenderer {
       this.#rowRe[j + plan.band] = gain * Math.cos(phase)
       this.#rowIm[j + plan.band] = gain * Math.sin(phase)
     }
+    const half = plan.coarse / 2
     for (let k = 0; k <= plan.band; k++) {
       const gain = (this.#gain(k) * scale) / plan.coarse ** 2
       const phase = (2 * Math.PI * k * offsetX) / plan.side
-      this.#fold(k, gain * Math.cos(phase), gain * Math.sin(phase))
+      this.#foldRows(k)
+      const wrapped = k % plan.coarse
+      if (wrapped <= half) this.#foldColumn(wrapped, gain * Math.cos(phase), gain * Math.sin(phase))
+      // The mirrored half of the spectrum is not stored; what of it falls into the stored half of the camera's comes from here.
+      const mirrored = (plan.coarse - wrapped) % plan.coarse
+      if (k > 0 && mirrored <= half) this.#foldMirrored(mirrored, gain * Math.cos(phase), gain * Math.sin(phase))
     }
     this.#invert(into)
   }
@@ -278,47 +284,54 @@ export class WindowRenderer {
     this.#of = { window, focus }
     const limit = plan.defocusLimit
     const transfers = window.layers.map((_, l) => plan.tables.at(Math.max(-limit, Math.min(limit, l * plan.layerStep - focus))))
-    this.#combined.fill(0)
     for (let l = 0; l < window.layers.length; l += 4)
-      addLayers(this.#combined, plan.radial, window.layers.slice(l, l + 4), transfers.slice(l, l + 4))
+      addLayers(this.#combined, plan.radial, window.layers.slice(l, l + 4), transfers.slice(l, l + 4), l === 0)
   }
 
-  /** Adds one column to the camera's half spectrum, where frequencies beyond the pixels' own fall back onto lower ones. */
-  #fold(k: number, xRe: number, xIm: number): void {
+  /** One column × the vertical ramp, folded: frequencies beyond the pixels' own fall back onto lower ones. */
+  #foldRows(k: number): void {
     const { coarse, band, heights, starts } = this.plan
-    const rows = heights[k]!
-    const half = coarse / 2
-    const wrapped = k % coarse
-    const direct = wrapped <= half ? wrapped * coarse : -1
-    const mirrored = (coarse - wrapped) % coarse
-    // The mirrored half of the spectrum is not stored; what of it falls into the stored half of the camera's comes from here.
-    const mirror = k > 0 && mirrored <= half ? mirrored * coarse : -1
-    const count = 2 * rows + 1
-    const first = band - rows
-    const start = starts[k]!
-    if (direct >= 0) this.#foldColumn(direct, start, count, first, xRe, xIm, false)
-    if (mirror >= 0) this.#foldColumn(mirror, start, count, first, xRe, xIm, true)
-  }
-
-  #foldColumn(to: number, start: number, count: number, first: number, xRe: number, xIm: number, mirrored: boolean): void {
-    const { coarse } = this.plan
-    const column = this.#combined.subarray(2 * start, 2 * (start + count))
+    const re = this.#columnRe
+    const im = this.#columnIm
     const rowRe = this.#rowRe
     const rowIm = this.#rowIm
-    const rowTo = mirrored ? this.#rowToMirrored : this.#rowTo
-    const foldRe = this.#foldRe.subarray(to, to + coarse)
-    const foldIm = this.#foldIm.subarray(to, to + coarse)
-    const sign = mirrored ? -1 : 1
-    for (let i = 0, r = first; i < count; i++, r++) {
+    const rows = heights[k]!
+    const combined = this.#combined
+    re.fill(0)
+    im.fill(0)
+    let p = 2 * starts[k]!
+    let r = band - rows
+    let to = ((-rows % coarse) + coarse) % coarse
+    for (const end = band + rows; r <= end; r++, p += 2) {
+      const sRe = combined[p]!
+      const sIm = combined[p + 1]!
       const yRe = rowRe[r]!
       const yIm = rowIm[r]!
-      const eRe = xRe * yRe - xIm * yIm
-      const eIm = xRe * yIm + xIm * yRe
-      const sRe = column[2 * i]!
-      const sIm = column[2 * i + 1]!
-      const row = rowTo[r]!
-      foldRe[row]! += sRe * eRe - sIm * eIm
-      foldIm[row]! += sign * (sRe * eIm + sIm * eRe)
+      re[to]! += sRe * yRe - sIm * yIm
+      im[to]! += sRe * yIm + sIm * yRe
+      if (++to === coarse) to = 0
+    }
+  }
+
+  #foldColumn(column: number, xRe: number, xIm: number): void {
+    const { coarse } = this.plan
+    const re = this.#columnRe
+    const im = this.#columnIm
+    for (let j = 0, to = column * coarse; j < coarse; j++, to++) {
+      this.#foldRe[to]! += re[j]! * xRe - im[j]! * xIm
+      this.#foldIm[to]! += re[j]! * xIm + im[j]! * xRe
+    }
+  }
+
+  #foldMirrored(column: number, xRe: number, xIm: number): void {
+    const { coarse } = this.plan
+    const re = this.#columnRe
+    const im = this.#columnIm
+    const first = column * coarse
+    for (let j = 0, to = first; j < coarse; j++) {
+      this.#foldRe[to]! += re[j]! * xRe - im[j]! * xIm
+      this.#foldIm[to]! -= re[j]! * xIm + im[j]! * xRe
+      to = first + coarse - 1 - j
     }
   }
 
@@ -378,20 +391,28 @@ export class WindowRenderer {
   }
 }
 
-/** Adds up to four layers, each times its transfer function: the radial look-up costs as much as the products. */
-function addLayers(into: Float32Array, radial: Uint16Array, layers: readonly Float32Array[], transfers: readonly Float32Array[]): void {
-  const nothing = transfers[0]!.map(() => 0)
+/** Adds up to four layers, each times its transfer function (the first four replace what was there): one radial look-up for all. */
+function addLayers(
+  into: Float32Array,
+  radial: Uint16Array,
+  layers: readonly Float32Array[],
+  transfers: readonly Float32Array[],
+  first: boolean,
+): void {
+  const weights = new Float32Array(4 * (radialBins + 1))
+  for (const [l, transfer] of transfers.entries()) for (let r = 0; r <= radialBins; r++) weights[4 * r + l] = transfer[r]!
   const [a, b = a, c = a, d = a] = layers as readonly [Float32Array, Float32Array?, Float32Array?, Float32Array?]
-  const [ta, tb = nothing, tc = nothing, td = nothing] = transfers as readonly [Float32Array, Float32Array?, Float32Array?, Float32Array?]
   for (let p = 0; p < radial.length; p++) {
-    const r = radial[p]!
-    const wa = ta[r]!
-    const wb = tb[r]!
-    const wc = tc[r]!
-    const wd = td[r]!
+    const r = 4 * radial[p]!
+    const wa = weights[r]!
+    const wb = weights[r + 1]!
+    const wc = weights[r + 2]!
+    const wd = weights[r + 3]!
     const re = 2 * p
     const im = re + 1
-    into[re]! += wa * a[re]! + wb * b[re]! + wc * c[re]! + wd * d[re]!
-    into[im]! += wa * a[im]! + wb * b[im]! + wc * c[im]! + wd * d[im]!
+    const sumRe = wa * a[re]! + wb * b[re]! + wc * c[re]! + wd * d[re]!
+    const sumIm = wa * a[im]! + wb * b[im]! + wc * c[im]! + wd * d[im]!
+    into[re] = first ? sumRe : into[re]! + sumRe
+    into[im] = first ? sumIm : into[im]! + sumIm
   }
 }

@@ -3,13 +3,11 @@ import { defineComponent, h, type VNode } from 'vue'
 import { type Block, type Inline, parseMarkdown } from '../markdown.ts'
 import './markdown.css'
 
-const MarkdownText = defineComponent({
+export const MarkdownText = defineComponent({
   name: 'MarkdownText',
   props: { source: { type: String, required: true } },
   setup: (props) => () => h('div', { class: 'markdown' }, parseMarkdown(props.source).map(blockNode)),
 })
-// biome-ignore lint/style/noDefaultExport: components are default exports, as in .vue files.
-export default MarkdownText
 
 function blockNode(block: Block): VNode {
   switch (block.kind) {
