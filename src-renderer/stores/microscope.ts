@@ -1,4 +1,5 @@
 /** The hardware as the host reports it, and what a person asks of it. */
+import { until } from '@vueuse/core'
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import { emptyMicroscope } from '#shared/device.ts'
@@ -45,6 +46,8 @@ export const useMicroscope = defineStore('microscope', () => {
     starting.value = true
     await attempt(async () => {
       await backend.call('microscope.connect', { configuration: 'demo' })
+      // The answer may overtake the news of what was connected.
+      await until(() => state.value.light?.channels.length ?? 0).toMatch((count) => count > 0, { timeout: 3000 })
       const channels = state.value.light?.channels ?? []
       const channel = channels.find(({ name }) => name === 'FITC') ?? channels[0]
       if (channel) await backend.call('light.set', { channel: channel.id, on: true, level: channel.level > 0 ? channel.level : 50 })

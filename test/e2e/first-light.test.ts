@@ -31,10 +31,13 @@ describe('first light', () => {
     await page.getByTestId('start-demo').click()
     await expect.poll(() => live().state.value.running, { timeout: 15_000 }).toBe(true)
     await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])', { timeout: 15_000 })
-    expect(control().light?.channels.some((channel) => channel.on)).toBe(true)
-    const { data } = live().newest!
+    await expect.poll(() => control().light?.channels.some((channel) => channel.on), { timeout: 10_000 }).toBe(true)
     // Structure, not noise: the brightest part is far above the camera's offset of 100.
-    expect(Float64Array.from(data).sort()[Math.floor(data.length * 0.995)]!).toBeGreaterThan(300)
+    const bright = () => {
+      const { data } = live().newest!
+      return Float64Array.from(data).sort()[Math.floor(data.length * 0.995)]!
+    }
+    await expect.poll(bright, { timeout: 10_000 }).toBeGreaterThan(300)
   })
 
   it('focuses with the keyboard', async () => {
@@ -96,6 +99,7 @@ describe('first light', () => {
   it('stops motion and light with Escape', async () => {
     const { control: microscope } = app.host.parts
     const far = microscope.moveStage({ x: 1500, y: 0, relative: true })
+    far.catch(() => undefined)
     await expect.poll(() => control().stage!.moving).toBe(true)
     await page.keyboard.press('Escape')
     await expect(far).rejects.toMatchObject({ name: 'AbortError' })
