@@ -54,7 +54,7 @@ describe('first light', () => {
     await expect.poll(() => control().stage!.x).toBeGreaterThan(before + 5)
   })
 
-  it('shows an enhanced half that is closer to the truth than the raw half', async () => {
+  it('shows an enhanced half that is closer to the truth than the raw half', { timeout: 60_000 }, async () => {
     await expect.poll(() => control().stage!.moving || control().focus!.moving).toBe(false)
     await page.getByTestId('enhance-toggle').click()
     await expect.poll(() => live().newestEnhanced !== null, { timeout: 30_000 }).toBe(true)
@@ -80,20 +80,6 @@ describe('first light', () => {
     await expect.poll(() => rows.count()).toBe(2)
     await rows.first().click()
     await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])', { timeout: 15_000 })
-  })
-
-  it('records every frame and goes on recording while the window reloads', async () => {
-    await page.getByTestId('nav-live').click()
-    await page.getByTestId('record').click()
-    const recording = () => app.host.parts.recorder.state.value
-    await expect.poll(() => recording().frames, { timeout: 15_000 }).toBeGreaterThan(5)
-    await page.reload()
-    const atReload = recording().frames
-    await expect.poll(() => recording().frames, { timeout: 15_000 }).toBeGreaterThan(atReload + 5)
-    await page.getByTestId('record').click()
-    await expect.poll(() => recording().recording).toBe(false)
-    expect(recording().problem).toBeNull()
-    expect(app.host.parts.data.sessions.value.find(({ kind }) => kind === 'recording')).toMatchObject({ complete: true })
   })
 
   it('stops motion and light with Escape', async () => {
