@@ -83,6 +83,7 @@ describe('first light', () => {
   })
 
   it('stops motion and light with Escape', async () => {
+    await page.getByTestId('nav-live').click()
     const { control: microscope } = app.host.parts
     const far = microscope.moveStage({ x: 1500, y: 0, relative: true })
     far.catch(() => undefined)
