@@ -54,12 +54,15 @@ describe('first light', () => {
     await expect.poll(() => control().stage!.x).toBeGreaterThan(before + 5)
   })
 
-  it('shows an enhanced half that is closer to the truth than the raw half', { timeout: 60_000 }, async () => {
+  it('shows an enhanced half that is closer to the truth than the raw half', { timeout: 180_000 }, async () => {
     await expect.poll(() => control().stage!.moving || control().focus!.moving).toBe(false)
     await page.getByTestId('enhance-toggle').click()
     await expect.poll(() => live().newestEnhanced !== null, { timeout: 30_000 }).toBe(true)
-    const truth = await app.host.parts.truth()
     const enhanced = live().newestEnhanced!
+    // Optics, network and a browser without a GPU share two cores: a pause leaves them to the comparison.
+    await page.getByTestId('live-toggle').click()
+    await expect.poll(() => live().state.value.running, { timeout: 20_000 }).toBe(false)
+    const truth = await app.host.parts.truth()
     const raw = enhanced.source
     expect(enhanced.width).toBe(truth.width)
     const rawDecibel = fittedPsnr(enlargeTwice(raw.data, raw.width, raw.height), truth.data, truth.width)
@@ -72,9 +75,9 @@ describe('first light', () => {
       .waitFor()
   })
 
-  it('snaps raw and enhanced, and reopens both in Sessions', async () => {
+  it('snaps raw and enhanced, and reopens both in Sessions', { timeout: 120_000 }, async () => {
     await page.getByTestId('snap').click()
-    await expect.poll(() => app.host.parts.data.sessions.value.length, { timeout: 20_000 }).toBe(2)
+    await expect.poll(() => app.host.parts.data.sessions.value.length, { timeout: 60_000 }).toBe(2)
     await page.getByTestId('nav-sessions').click()
     const rows = page.getByTestId('session-row')
     await expect.poll(() => rows.count()).toBe(2)
