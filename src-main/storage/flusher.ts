@@ -6,8 +6,8 @@ import { flushFolder } from './disk.ts'
 /** Half the promise, because flushing takes time too. ms */
 const flushAfter = 500
 const promise = 1000
-/** Files flushed at once. Their journal commits join; the other file threads stay free for writing. */
-const parallelFlushes = 2
+/** Files flushed at once: their journal commits join. While frames are written, half of Node's file threads stay free for that. */
+const parallelFlushes = { recording: 2, closing: 4 }
 
 interface Batch {
   readonly since: number
@@ -21,6 +21,7 @@ export class Flusher {
   #batch: Batch | undefined
   #running: { readonly since: number; readonly done: Promise<void> } | undefined
   #timer: NodeJS.Timeout | undefined
+  #closing = false
   #failure: { readonly error: unknown } | undefined
 
   /**
@@ -48,6 +49,7 @@ export class Flusher {
 
   /** Flushes the rest. Rejects where any flushing has failed. */
   async close(): Promise<void> {
+    this.#closing = true
     clearTimeout(this.#timer)
     await this.#running?.done
     await this.#flush()
@@ -84,7 +86,7 @@ export class Flusher {
     const worker = async () => {
       for (const file of files) await flushFile(file)
     }
-    await Promise.all(Array.from({ length: parallelFlushes }, worker))
+    await Promise.all(Array.from({ length: this.#closing ? parallelFlushes.closing : parallelFlushes.recording }, worker))
     // Journals keep the order of names, so the youngest brings all the others with it; flushing three folders a frame halves the rate.
     await flushFolder(batch.folder)
     await flushFolder(this.#root)

@@ -93,7 +93,7 @@ export function arrayDocument(image: ZarrImage, frames: number): ArrayDocument {
       shape,
       data_type: image.pixelType,
       chunk_grid: { name: 'regular', configuration: { chunk_shape: chunk } },
-      chunk_key_encoding: { name: 'default', configuration: { separator: '/' } },
+      chunk_key_encoding: { name: 'default', configuration: { separator: '.' } },
       fill_value: 0,
       codecs: [{ name: 'bytes', configuration: { endian: 'little' } }],
       dimension_names: axesOf(image).map((axis) => axis.name),
@@ -123,16 +123,19 @@ export interface ChunkPlace {
   readonly folders: readonly string[]
 }
 
+/**
+ * 0.5 leaves the form of the keys to Zarr, so all chunks lie in one folder: making two folders for every frame takes longer than writing
+ * the frame. 0.4 demands nested ones.
+ */
 export function chunkPlace(version: OmeZarrVersion, frame: number): ChunkPlace {
-  const outer = join(chunkRoot(version), String(frame))
+  if (version === '0.5') return { path: join(level, `c.${frame}.0.0`), folders: [] }
+  const outer = join(level, String(frame))
   const inner = join(outer, '0')
   return { path: join(inner, '0'), folders: [outer, inner] }
 }
 
-/** The folder that holds all chunks. */
-export function chunkRoot(version: OmeZarrVersion): string {
-  return version === '0.5' ? join(level, 'c') : level
-}
+/** The folder below which all chunks lie. */
+export const chunkRoot = level
 
 function axesOf(image: ZarrImage) {
   const space = image.pixelSizeUm === null ? {} : { unit: 'micrometer' }

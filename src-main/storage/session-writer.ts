@@ -11,7 +11,7 @@ import type { SessionSummary } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { bytesOf, type Frame, type FrameMetadata, pixelTypeOf } from '#shared/image/frame.ts'
 import type { SessionWriter } from './dataset.ts'
-import { flushFolder, replaceFile, storageError } from './disk.ts'
+import { replaceFile, storageError } from './disk.ts'
 import { displayLimits } from './display-limits.ts'
 import { Flusher } from './flusher.ts'
 import { arrayDocument, chunkPlace, chunkRoot, framesText, groupDocuments, type ZarrImage } from './ome-zarr.ts'
@@ -26,8 +26,8 @@ import {
   zarrImageOf,
 } from './session-files.ts'
 
-/** Chunks being written at once. More gains nothing on one disk and keeps Node's four file threads from other work. */
-const parallelChunks = 3
+/** Chunks being written at once: as many as Node has file threads. */
+const parallelChunks = 4
 
 interface Pending {
   readonly frame: Frame
@@ -75,10 +75,7 @@ export class FolderSessionWriter implements SessionWriter {
     this.#image = zarrImageOf(document, null)
     const { path, framesOffset } = arrayDocument(this.#image, 0)
     this.#framesOffset = framesOffset
-    this.#flusher = new Flusher(join(folder, imageFolder, chunkRoot(document.omeZarrVersion)), [
-      join(folder, indexFile),
-      join(folder, imageFolder, path),
-    ])
+    this.#flusher = new Flusher(join(folder, imageFolder, chunkRoot), [join(folder, indexFile), join(folder, imageFolder, path)])
   }
 
   /** Makes an empty but valid session in `folder`, which exists. `onClose` is called once, complete or not. Rejects with StorageFull. */
@@ -87,12 +84,14 @@ export class FolderSessionWriter implements SessionWriter {
       const image = zarrImageOf(document, null)
       const root = join(folder, imageFolder)
       const array = arrayDocument(image, 0)
-      await mkdir(join(root, chunkRoot(image.version)), { recursive: true })
-      for (const { path, text } of [array, ...groupDocuments(image)]) await replaceFile(join(root, path), text, true)
-      await writeDocument(folder, document)
+      await mkdir(join(root, chunkRoot), { recursive: true })
+      const documents = [array, ...groupDocuments(image)].map(({ path, text }) => ({ path: join(root, path), text }))
+      documents.push({ path: join(folder, sessionFile), text: documentText(document) })
+      for (const { path, text } of documents) await replaceFile(path, text)
       const files = { index: await open(join(folder, indexFile), 'a'), array: await open(join(root, array.path), 'r+') }
-      for (const path of [join(root, '0'), root, folder, join(folder, '..')]) await flushFolder(path)
-      return new FolderSessionWriter(id, folder, document, files, onClose)
+      const writer = new FolderSessionWriter(id, folder, document, files, onClose)
+      for (const { path } of documents) writer.#flusher.add(path)
+      return writer
     } catch (error) {
       throw await storageError(error, folder, folder)
     }
@@ -302,5 +301,9 @@ export class FolderSessionWriter implements SessionWriter {
 }
 
 function writeDocument(folder: string, document: SessionDocument): Promise<void> {
-  return replaceFile(join(folder, sessionFile), `${JSON.stringify(document, null, 2)}\n`, true)
+  return replaceFile(join(folder, sessionFile), documentText(document), true)
+}
+
+function documentText(document: SessionDocument): string {
+  return `${JSON.stringify(document, null, 2)}\n`
 }

@@ -17,16 +17,16 @@ export function useCommands(): void {
   const ui = useUi()
 
   /** Commands that act on the microscope: only in sight of it, and only by the window in control. */
-  function steer(command: Command): void {
+  function steer(command: Command, held: boolean): void {
     if (!control.allowed || !microscope.connected) return
     switch (command.do) {
       case 'stage': {
         const step = settings.state.stageStep
-        void microscope.jog({ x: command.x * step, y: command.y * step })
+        void microscope.jog({ x: command.x * step, y: command.y * step }, held)
         return
       }
       case 'focus':
-        void microscope.jog({ z: command.z * settings.state.focusStep })
+        void microscope.jog({ z: command.z * settings.state.focusStep }, held)
         return
       case 'live':
         void live.toggle()
@@ -60,7 +60,7 @@ export function useCommands(): void {
     event.preventDefault()
     if (event.repeat && command.do !== 'stage' && command.do !== 'focus') return
     if (command.do === 'help') ui.helpOpen = true
-    else if (route.path.startsWith('/live')) steer(command)
+    else if (route.path.startsWith('/live')) steer(command, event.repeat)
     else ui.pictureCommands.emit(command.do)
   })
 }

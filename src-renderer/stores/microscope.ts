@@ -56,9 +56,12 @@ export const useMicroscope = defineStore('microscope', () => {
     starting.value = false
   }
 
-  /** A small relative move. At most two are under way, so a held key cannot pile up motion that goes on after it is let go. */
-  async function jog(move: { x: number; y: number } | { z: number }): Promise<void> {
-    if (jogging >= 2) return
+  /**
+   * A small relative move; quick presses add up. `held`: the key repeats by itself. Then at most two moves are under way, so that motion
+   * does not go on after the key was let go.
+   */
+  async function jog(move: { x: number; y: number } | { z: number }, held = false): Promise<void> {
+    if (held && jogging >= 2) return
     jogs ??= new AbortController()
     const { signal } = jogs
     jogging++

@@ -19,6 +19,8 @@ const alignment = 8
 const maxArrays = 1024
 const maxDepth = 64
 const encoder = new TextEncoder()
+/** Heads are written here first, because a new buffer for each costs more than writing it. */
+const scratch = new Uint8Array(64 * 1024)
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /** A message ready to be written: `head` first, then `parts` in order. The parts are the sender's own memory, not copies. */
@@ -41,13 +43,7 @@ export function encode(message: Message): Encoded {
     return null
   })
   const references = found.map(({ path, array }) => [array[Symbol.toStringTag], array.length, path])
-  const json = encoder.encode(JSON.stringify(references.length > 0 ? [bare ?? null, references] : [bare ?? null]))
-  const headBytes = padded(json.byteLength)
-  const head = new Uint8Array(prefixBytes + headBytes).fill(32)
-  const prefix = new DataView(head.buffer)
-  prefix.setUint32(0, magic, true)
-  prefix.setUint32(4, headBytes, true)
-  head.set(json, prefixBytes)
+  const head = headOf(JSON.stringify(references.length > 0 ? [bare ?? null, references] : [bare ?? null]))
 
   const parts: Uint8Array[] = []
   let byteLength = head.byteLength
@@ -58,6 +54,20 @@ export function encode(message: Message): Encoded {
     byteLength += gap + array.byteLength
   }
   return { head, parts, byteLength }
+}
+
+function headOf(json: string): Uint8Array<ArrayBuffer> {
+  // No UTF-16 unit becomes more than three bytes.
+  const room = prefixBytes + padded(json.length * 3)
+  const target = room <= scratch.byteLength ? scratch : new Uint8Array(room)
+  const { written } = encoder.encodeInto(json, target.subarray(prefixBytes))
+  const headBytes = padded(written)
+  const head = target.slice(0, prefixBytes + headBytes)
+  head.fill(0x20, prefixBytes + written)
+  const prefix = new DataView(head.buffer)
+  prefix.setUint32(0, magic, true)
+  prefix.setUint32(4, headBytes, true)
+  return head
 }
 
 /** The whole message in one piece, for wires that cannot take it in several. */

@@ -169,6 +169,8 @@ describe.each(wires)('the contract over $name', ({ open }) => {
       const values: number[] = []
       remote.watch('state', ({ n }) => values.push(n))
       await vi.waitFor(() => expect(values).toEqual([0]), soon)
+      // A round trip: the host now knows that the present value was taken.
+      await remote.call('add', { a: 0, b: 0 })
       for (let n = 1; n <= 1000; n++) backend.seen.state.patch({ n })
       await vi.waitFor(() => expect(values.at(-1)).toBe(1000), soon)
       // The first change goes at once, the last when that one has been taken; the 998 between are of no use any more.

@@ -82,6 +82,15 @@ describe('hands', () => {
     await expect.poll(() => callsOf('focus.move'), patience).toEqual([{ z: -1, relative: true }])
   })
 
+  it('a jog under way is given up at once when the window loses the focus', async () => {
+    const before = callsOf('stage.move').length
+    const givenUp = host.holdNext('stage.move')
+    await page.locator('body').press('ArrowLeft')
+    await expect.poll(() => callsOf('stage.move').length, patience).toBe(before + 1)
+    await page.evaluate(() => window.dispatchEvent(new Event('blur')))
+    await givenUp
+  })
+
   it('keys typed into a field stay there', async () => {
     const before = host.calls.length
     await page.getByTestId('record-name').focus()

@@ -8,7 +8,7 @@ import { startHttpServer } from '#main/ipc/http-server.ts'
 import { type Api, api, type Job, type PreviewHeader, type Settings } from '#shared/api.ts'
 import { emptyMicroscope, type MicroscopeState } from '#shared/device.ts'
 import { Cell } from '#shared/emitter.ts'
-import { AppError } from '#shared/errors.ts'
+import { AppError, abortError } from '#shared/errors.ts'
 import { bytesOf, type FrameMetadata, pixelTypeOf } from '#shared/image/frame.ts'
 import type { Services, StreamSink } from '#shared/rpc/remote.ts'
 import { serve } from '#shared/rpc/server.ts'
@@ -27,6 +27,8 @@ export interface FakeHost extends AsyncDisposable {
   readonly uploads: Map<string, number>
   /** Makes the next call of a name fail. */
   failNext(name: string, error: Error): void
+  /** Lets the next call of a name last until its caller gives it up; resolves then. */
+  holdNext(name: string): Promise<void>
   /** Cuts every connection, as a lost network would. */
   dropConnections(): void
 }
@@ -52,16 +54,27 @@ export async function startFakeHost(): Promise<FakeHost> {
   const calls: FakeHost['calls'] = []
   const uploads = new Map<string, number>()
   const failures = new Map<string, Error>()
+  const holds = new Map<string, () => void>()
   const transports = new Set<Transport>()
   const services = createServices(states, uploads)
   const noted = Object.fromEntries(
     Object.entries(services.calls).map(([name, handler]) => [
       name,
-      (input: unknown, context: unknown) => {
+      (input: unknown, context: { readonly signal: AbortSignal }) => {
         calls.push({ name, input })
         const failure = failures.get(name)
         failures.delete(name)
         if (failure) throw failure
+        const release = holds.get(name)
+        holds.delete(name)
+        if (release) {
+          return new Promise((_, reject) => {
+            context.signal.addEventListener('abort', () => {
+              release()
+              reject(abortError())
+            })
+          })
+        }
         return (handler as (input: unknown, context: unknown) => unknown)(input, context)
       },
     ]),
@@ -87,6 +100,7 @@ export async function startFakeHost(): Promise<FakeHost> {
     calls,
     uploads,
     failNext: (name, error) => failures.set(name, error),
+    holdNext: (name) => new Promise((resolve) => holds.set(name, resolve)),
     dropConnections: () => {
       for (const transport of [...transports]) transport.close('The network went away.')
     },

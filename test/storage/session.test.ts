@@ -162,7 +162,7 @@ describe('after a death', () => {
   it('frames whose chunk is missing or too short are left out, and the session says so', async () => {
     const folder = await temporaryFolder()
     const { id } = await record(folder, 4)
-    const chunk = (index: number) => join(folder, id, 'image.ome.zarr', '0', 'c', String(index), '0', '0')
+    const chunk = (index: number) => join(folder, id, 'image.ome.zarr', '0', `c.${index}.0.0`)
     await rm(chunk(1))
     await truncate(chunk(3), 100)
     await using store = await openSessionStore(folder)
