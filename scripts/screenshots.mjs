@@ -7,7 +7,8 @@ import { build } from 'esbuild'
 import { ensureFresh, root } from './fresh.mjs'
 
 await ensureFresh()
-const outfile = join(root, 'build', 'screenshots.js')
+// Two folders below the root, as every built program: from there it finds the others.
+const outfile = join(root, 'build', 'screenshots', 'main.js')
 await build({
   absWorkingDir: root,
   entryPoints: ['test/helpers/screenshots.ts'],
