@@ -12,7 +12,7 @@ import type { Statistics } from './statistics.ts'
 import { cutOut, normalise, type Plane, putBack, toFloats } from './tensors.ts'
 import { type AxisPlan, planAxis } from './tiling.ts'
 
-/** A tensor with batch 1: `dims` = [1, channels, y, x]. */
+/** A tensor with batch 1: `dims` = [1, channels, y, x]. Its memory belongs to whoever ran the tile, until the next tile. */
 export interface TileResult {
   readonly dims: readonly number[]
   readonly data: Float32Array

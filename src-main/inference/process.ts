@@ -36,6 +36,8 @@ export interface RunningInference extends SeriesInference {
   refreshModels(): Promise<void>
 }
 
+/** An alarm that comes later than this says something about the host, not about the process. */
+const lateMs = 1000
 const watchdog = { shortestMs: 10_000, longestMs: 60_000, times: 20 } as const
 
 /** Starts the inference process. Returns at once; requests wait until it is ready. */
@@ -242,8 +244,12 @@ class InferenceHost implements RunningInference {
     const { active } = this.#requests
     if (active.length === 0 || this.state.value.status !== 'ready') return
     const limit = this.options.watchdogMs ?? Math.max(...active.map(({ model }) => this.#limitFor(model.sha256)))
+    const due = performance.now() + limit
     this.#timer = setTimeout(() => {
-      this.#supervisor.kill(`it gave no sign of life for ${limit < 1000 ? `${Math.round(limit)} ms` : `${Math.round(limit / 1000)} s`}`)
+      // A host that was itself asleep (a closed lid, a stopped process) has not yet read what the process said meanwhile.
+      if (performance.now() - due > lateMs) this.#watch()
+      else
+        this.#supervisor.kill(`it gave no sign of life for ${limit < 1000 ? `${Math.round(limit)} ms` : `${Math.round(limit / 1000)} s`}`)
     }, limit)
   }
 

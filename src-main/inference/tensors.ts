@@ -38,15 +38,15 @@ export function cutOut(image: Plane, y: Span, x: Span, tile: Plane): void {
  */
 export function putBack(tile: Plane, y: Span, x: Span, image: Plane, factor: number, offset: number): boolean {
   let check = 0
-  const length = x.keepEnd - x.keepStart
   for (let row = y.keepStart; row < y.keepEnd; row++) {
-    const from = (row - y.start) * tile.width + x.keepStart - x.start
-    const to = row * image.width + x.keepStart
-    for (let i = 0; i < length; i++) {
-      const value = tile.data[from + i] as number
+    const from = (row - y.start) * tile.width - x.start
+    const source = tile.data.subarray(from + x.keepStart, from + x.keepEnd)
+    const target = image.data.subarray(row * image.width + x.keepStart, row * image.width + x.keepEnd)
+    for (let i = 0; i < source.length; i++) {
+      const value = source[i] as number
       // Zero for every finite value, NaN otherwise, and NaN sticks: one test at the end instead of one for each pixel.
       check += value * 0
-      image.data[to + i] = value * factor + offset
+      target[i] = value * factor + offset
     }
   }
   return check === 0

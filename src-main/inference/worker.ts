@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { availableParallelism, constants, freemem, setPriority } from 'node:os'
-import type { InferenceSession } from 'onnxruntime-node'
+import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { AppError, abortError, errorToData, messageOf } from '#shared/errors.ts'
 import { bytesOf, pixelsFrom } from '#shared/image/frame.ts'
 import { connectToHost, type Link } from './link.ts'
@@ -40,6 +40,7 @@ interface Job {
 
 interface LoadedModel {
   readonly session: InferenceSession
+  readonly run: RunTile
   readonly provider: string
   /** What the user must know about how it was loaded. */
   readonly warnings: readonly string[]
@@ -117,7 +118,7 @@ class Worker {
     const loaded = await this.#load(model)
     yield
     const started = performance.now()
-    const steps = runPipeline(model, input, tileRunner(this.runtime, model, loaded.session), {
+    const steps = runPipeline(model, input, loaded.run, {
       normalisation: message.normalisation,
       scale: message.scale,
       largestTile: largestTile(freemem()),
@@ -227,11 +228,11 @@ async function loadModel(runtime: Runtime, model: RunnableModel, provider: strin
     })
   try {
     checkTensors(model, session)
+    return { session, run: tileRunner(runtime, model, session), provider: used, warnings }
   } catch (error) {
     await session.release()
     throw error
   }
-  return { session, provider: used, warnings }
 }
 
 function checkTensors(model: RunnableModel, session: InferenceSession): void {
@@ -256,13 +257,19 @@ function checkTensors(model: RunnableModel, session: InferenceSession): void {
   }
 }
 
+/** Runs tiles one after the other; a result is good until the next run. */
 function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSession): RunTile {
   const [inputName] = session.inputNames
   const [outputName] = session.outputNames
   if (inputName === undefined || outputName === undefined) throw invalid(model, 'inputs', 'names no tensor of the network')
+  // Tiles follow each other in one size: writing into the same memory saves the runtime a fresh copy of every result.
+  let output: Tensor | null = null
   return async ({ width, height, data }) => {
     try {
-      const output = (await session.run({ [inputName]: new runtime.Tensor('float32', data, [1, 1, height, width]) }))[outputName]
+      const feeds = { [inputName]: new runtime.Tensor('float32', data, [1, 1, height, width]) }
+      const fits = output?.type === 'float32' && output.dims[2] === height && output.dims[3] === width
+      if (output && fits) await session.run(feeds, { [outputName]: output })
+      else output = (await session.run(feeds))[outputName] ?? null
       return { dims: output?.dims ?? [], data: output?.data as Float32Array }
     } catch (error) {
       throw new AppError('ModelFailed', `The network "${model.name}" failed while it ran: ${firstLine(error)}`, { model: model.id }, error)

@@ -18,8 +18,12 @@ export interface Preview {
 }
 
 const band = 44
+/** Its place from the picture's right upper corner. */
+const badge = { text: 'made by a network', right: 12, top: 8, width: 170, height: 28 } as const
 const gap = 8
-const panelLimits = { min: 420, max: 1024 } as const
+/** Width of a panel at least, and longest side of the picture in it, pixels. */
+const narrowest = 420
+const largest = 1024
 
 /** Writes the PNG under a temporary name and renames it. Rejects with StorageFull. */
 export async function writePreview(path: string, preview: Preview): Promise<void> {
@@ -38,16 +42,29 @@ export async function renderPreview(preview: Preview): Promise<Buffer> {
   const { before, after, prediction } = preview
   // Both halves in the contrast of what was measured: a network must not look better by brightness alone.
   const { low, high } = histogramOf(before.data)
-  const size = panelSize(after)
+  const size = shownSize(after)
   const panels = await Promise.all([before, after].map((picture) => panel(picture, low, high, size)))
-  const width = 2 * size.width + gap
+  // A narrow picture stands in the middle of a panel that is wide enough for the words.
+  const panelWidth = Math.max(size.width, narrowest)
+  const width = 2 * panelWidth + gap
   const height = size.height + 2 * band
-  const overlay = Buffer.from(labels(preview, size, prediction.pixelSizeUm))
+  const overlay = Buffer.from(labels(preview, size, panelWidth, prediction.pixelSizeUm))
+  const badgeLabel = await badgeText()
   return sharp({ create: { width, height, channels: 3, background: '#101214' } })
     .composite([
-      ...panels.map((input, index) => ({ input, left: index * (size.width + gap), top: band })),
+      ...panels.map((input, index) => ({
+        input,
+        left: index * (panelWidth + gap) + Math.floor((panelWidth - size.width) / 2),
+        top: band,
+      })),
       { input: overlay, left: 0, top: 0 },
+      {
+        input: badgeLabel.data,
+        left: width - badge.right - Math.round((badge.width + badgeLabel.info.width) / 2),
+        top: badge.top + Math.round((badge.height - badgeLabel.info.height) / 2),
+      },
     ])
+    .removeAlpha()
     .png()
     .toBuffer()
 }
@@ -58,9 +75,9 @@ interface Size {
 }
 
 /** Small pictures grow by whole numbers, large ones shrink. */
-function panelSize({ width, height }: Picture): Size {
-  const longest = Math.max(width, height)
-  const factor = longest > panelLimits.max ? panelLimits.max / longest : Math.max(1, Math.ceil(panelLimits.min / width))
+function shownSize({ width, height }: Picture): Size {
+  const room = largest / Math.max(width, height)
+  const factor = room < 1 ? room : Math.max(1, Math.min(Math.floor(room), Math.ceil(narrowest / width)))
   return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) }
 }
 
@@ -74,11 +91,17 @@ async function panel(picture: Picture, low: number, high: number, { width, heigh
     .toBuffer()
 }
 
-function labels({ name, width, prediction }: Preview, size: Size, pixelSizeUm: number | null): string {
-  const right = size.width + gap
-  const total = right + size.width
-  // Its width is given, because the machine's fonts are not known.
-  const badge = 'made by a network'
+/** The badge's words, fitted into it whatever the machine's fonts: they must never be cut. */
+function badgeText() {
+  const text = `<span foreground="#101214">${badge.text}</span>`
+  return sharp({ text: { text, font: 'sans-serif', width: badge.width - 16, height: badge.height - 10, rgba: true } })
+    .png()
+    .toBuffer({ resolveWithObject: true })
+}
+
+function labels({ name, width, prediction }: Preview, size: Size, panelWidth: number, pixelSizeUm: number | null): string {
+  const right = panelWidth + gap
+  const total = right + panelWidth
   const bar = pixelSizeUm === null ? null : scaleBar((pixelSizeUm * width) / size.width, size.width)
   const bottom = size.height + band
   const foot = bar
@@ -88,9 +111,8 @@ function labels({ name, width, prediction }: Preview, size: Size, pixelSizeUm: n
   const { model, version } = prediction.provenance
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${total}" height="${bottom + band}" font-family="sans-serif" font-size="17" fill="#fff">
     <text x="12" y="28">Input</text>
-    <text x="${right + 12}" y="28">${escapeText(shorten(`${model} ${version}`, 24))}</text>
-    <rect x="${total - 176}" y="8" width="164" height="28" rx="6" fill="#ffb000"/>
-    <text x="${total - 166}" y="28" fill="#101214" textLength="144" lengthAdjust="spacingAndGlyphs">${badge}</text>
+    <text x="${right + 12}" y="28">${escapeText(shorten(`${model} ${version}`, 22))}</text>
+    <rect x="${total - badge.right - badge.width}" y="${badge.top}" width="${badge.width}" height="${badge.height}" rx="6" fill="#ffb000"/>
     <text x="12" y="${bottom + 27}" fill="#b8bec6">${escapeText(shorten(name, 44))}</text>
     ${foot}
   </svg>`

@@ -113,6 +113,15 @@ describe('package-lock.json', () => {
     expect(read('package-lock.json')).not.toMatch(/https?:\/\/[^"]*\/-\//)
   })
 
+  test('holds every package that one of its packages may want, on any platform: without them “npm ci” refuses', () => {
+    const missing = Object.entries(lock.packages).flatMap(([path, entry]) =>
+      Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })
+        .filter((name) => resolve(path, name) === null)
+        .map((name) => `${path} wants ${name}. Its registry lacks it; choose a version of ${path} whose packages are all there.`),
+    )
+    expect(missing).toEqual([])
+  })
+
   test('agrees with package.json', () => {
     const manifest = JSON.parse(read('package.json')) as Entry & { devDependencies: Record<string, string> }
     const locked = lock.packages[''] as typeof manifest

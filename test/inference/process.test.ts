@@ -2,12 +2,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Prediction, PredictRequest } from '#main/inference/inference.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import type { InferenceState } from '#shared/api.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { caseFolder, withoutNormalisation, writePackage } from './packages.ts'
+
+/** Tests of other files and a training may share the machine. */
+vi.setConfig({ testTimeout: 60_000 })
 
 let worker: Bundle
 let folder: string
@@ -91,12 +94,10 @@ describe('predicting', () => {
     const side = 1100
     const data = Uint16Array.from({ length: side * side }, (_, i) => 100 + ((i * 7919) % 4001))
     const tiled = await inference.predict(request('restore', side, { data }))
-    // 1024 pixels are one tile: each quarter, with room around it, is predicted in one piece with the whole's normalisation.
+    // 1024 pixels are one tile. The second piece lies across both seams (at 1016); each is predicted in one piece, normalised as the whole.
     const { normalisation } = tiled
     for (const [x0, y0] of [
       [0, 0],
-      [76, 0],
-      [0, 76],
       [76, 76],
     ] as const) {
       const piece = Uint16Array.from(
@@ -243,14 +244,14 @@ describe('the process', () => {
   })
 
   test('hung: the watchdog ends it, the request fails, the next works', async () => {
-    const inference = start({ watchdogMs: 500 })
+    const inference = start({ watchdogMs: 2000 })
     await inference.predict(request('restore'))
     const begun = performance.now()
     await expect(inference.predict(delayed(1e9))).rejects.toMatchObject({
       kind: 'ModelFailed',
       message: expect.stringMatching(/no sign of life/),
     })
-    expect(performance.now() - begun).toBeLessThan(3000)
+    expect(performance.now() - begun).toBeLessThan(10_000)
     await inference.predict(request('restore'))
   })
 

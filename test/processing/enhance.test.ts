@@ -189,6 +189,30 @@ describe('the preview', () => {
     const { width = 0, height = 0 } = await sharp(preview ?? '').metadata()
     expect(width).toBeGreaterThan(2 * height * (96 / 64) * 0.7)
     expect(await isOrange(preview ?? '')).toBeGreaterThan(1000)
+    // The badge is 170 × 28 pixels, 12 from the right and 8 from the top; its words are dark and keep 8 pixels from its ends.
+    const { data } = await sharp(preview ?? '')
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    const dark: number[] = []
+    for (let y = 12; y < 32; y++) {
+      for (let x = width - 182 + 4; x < width - 12 - 4; x++) if ((data[(y * width + x) * 3] as number) < 100) dark.push(x - (width - 182))
+    }
+    expect(dark.length).toBeGreaterThan(200)
+    expect(Math.min(...dark)).toBeGreaterThanOrEqual(7)
+    expect(Math.max(...dark)).toBeLessThanOrEqual(163)
+  })
+
+  test.each([
+    [3, 900],
+    [900, 3],
+    [1, 1],
+  ])('can be made of a picture of %i × %i pixels', async (height, width) => {
+    const path = await makeTiff('odd.tif', { shape: [height, width], dtype: 'uint8' })
+    const { preview } = await enhance(path, { preview: true })
+    const found = await sharp(preview ?? '').metadata()
+    expect(found.width).toBeGreaterThanOrEqual(848)
+    expect(Math.max(found.width ?? 0, found.height ?? 0)).toBeLessThan(2200)
+    expect(await isOrange(preview ?? '')).toBeGreaterThan(1000)
   })
 
   test('has a scale bar only where the pixel size is known', async () => {
