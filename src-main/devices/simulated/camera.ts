@@ -6,12 +6,13 @@ import { Cell, Emitter } from '#shared/emitter.ts'
 import { AppError } from '#shared/errors.ts'
 import type { Frame, FrameMetadata } from '#shared/image/frame.ts'
 import type { Camera } from '../kinds.ts'
+import { CameraThreads } from './camera-threads.ts'
 import { detector } from './noise.ts'
 import { defaultSeed, litChannels } from './render-field.ts'
 import type { Pose, Scene } from './scene.ts'
 import { channels } from './specimen-emitters.ts'
 import type { TruthImage, TruthSource } from './truth.ts'
-import type { CameraSetup, ExposeReply, ExposeRequest, TruthSetup } from './worker.ts'
+import type { ExposeReply, TruthSetup } from './worker.ts'
 
 export type { TruthImage, TruthSource } from './truth.ts'
 
@@ -27,10 +28,8 @@ export interface SimulatedCameraOptions {
 }
 
 const size = 512
-/** Frames that may be computed at once: the thread goes on without waiting for the host. */
-const depth = 2
 /** ms between two frames at least: the read-out. */
-const readout = 25
+const readout = 28
 const exposureRange = { min: 1, max: 2000 }
 /** Threads that end this often without a frame between are not started again. */
 const restarts = 3
@@ -43,8 +42,7 @@ export async function openSimulatedCamera(options: SimulatedCameraOptions): Prom
 }
 
 interface Exposure {
-  readonly metadata: FrameMetadata
-  readonly sent: number
+  readonly metadata: Omit<FrameMetadata, 'frame'>
   /** Frames of an earlier start are not announced. */
   readonly run: number
 }
@@ -69,7 +67,7 @@ class SimulatedCamera implements Camera, TruthSource {
   readonly #problems = new Emitter<Error>()
   readonly #exposing = new Map<number, Exposure>()
   readonly #truths = new Set<Worker>()
-  #worker: Worker | undefined
+  #threads: CameraThreads | undefined
   #running = false
   #closed = false
   #run = 0
@@ -80,18 +78,19 @@ class SimulatedCamera implements Camera, TruthSource {
   #next = 0
   #timer: NodeJS.Timeout | undefined
   #watchdog: NodeJS.Timeout | undefined
+  /** How long a frame has been awaited. */
+  #silentMs = 0
 
   constructor(readonly options: SimulatedCameraOptions) {}
 
   launch(): void {
     const { objectives, seed = defaultSeed } = this.options
-    const program = this.#program
-    const setup: CameraSetup = { role: 'camera', seed, objectives, width: size, height: size, program }
-    const worker = new Worker(program, { workerData: setup })
-    this.#worker = worker
-    worker.on('message', (reply: ExposeReply) => this.#receive(reply))
-    worker.on('error', (error) => this.#fail(worker, 'its thread failed', error))
-    worker.on('exit', () => this.#fail(worker, 'its thread ended'))
+    const threads: CameraThreads = new CameraThreads(
+      this.#program,
+      { seed, objectives, width: size, height: size },
+      { onFrame: (reply) => this.#receive(reply), onFailure: (reason, cause) => this.#fail(threads, reason, cause) },
+    )
+    this.#threads = threads
   }
 
   async setExposure(exposureMs: number): Promise<void> {
@@ -105,7 +104,7 @@ class SimulatedCamera implements Camera, TruthSource {
 
   async start(): Promise<void> {
     if (this.#closed) throw new AppError('DeviceDisconnected', 'The demo camera has been closed.')
-    if (!this.#worker) {
+    if (!this.#threads) {
       this.#failures = 0
       this.status.patch({ state: 'ready', problem: null })
       this.launch()
@@ -114,7 +113,8 @@ class SimulatedCamera implements Camera, TruthSource {
     this.#running = true
     this.#run++
     this.#frame = 0
-    this.#watchdog = setInterval(() => this.#watch(), 250)
+    this.#silentMs = 0
+    this.#watchdog = setInterval(() => this.#watch(), this.#watchInterval)
     this.#begin()
   }
 
@@ -157,9 +157,9 @@ class SimulatedCamera implements Camera, TruthSource {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
     await this.stop()
-    const workers = [this.#worker, ...this.#truths]
-    this.#worker = undefined
-    await Promise.all(workers.map((worker) => worker?.terminate()))
+    const threads = this.#threads
+    this.#threads = undefined
+    await Promise.all([threads?.[Symbol.asyncDispose](), ...[...this.#truths].map((worker) => worker.terminate())])
     this.status.patch({ state: 'disconnected' })
   }
 
@@ -182,23 +182,25 @@ class SimulatedCamera implements Camera, TruthSource {
     this.#timer = setTimeout(() => this.#tick(), Math.max(0, end - performance.now()))
   }
 
-  /** Takes every exposure that has ended; those for which no thread is free are lost, and their numbers are missing. */
+  /**
+   * Takes every exposure that has ended. The demo camera is as fast as the computer: an exposure for which no thread is free did not take
+   * place, and its number goes to the next.
+   */
   #tick(): void {
     const exposureMs = this.exposureMs.value
     const period = Math.max(exposureMs, readout)
     for (; this.#next + exposureMs <= performance.now(); this.#next += period) {
-      const frame = this.#frame++
-      if (this.#worker && this.#exposing.size < depth) this.#expose(frame, this.#next, exposureMs)
+      this.#expose(this.#next, exposureMs)
     }
     this.#plan()
   }
 
-  #expose(frame: number, begin: number, exposureMs: number): void {
-    const pose = plain(this.options.scene.poseAt(begin + exposureMs / 2))
+  #expose(begin: number, exposureMs: number): void {
+    const time = begin + exposureMs / 2
+    const pose = plain(this.options.scene.poseAt(time))
     const lit = litChannels(pose)
     const only = lit.length === 1 ? lit[0] : undefined
-    const metadata: FrameMetadata = {
-      frame,
+    const metadata = {
       time: performance.timeOrigin + begin + exposureMs,
       exposureMs,
       x: pose.x,
@@ -211,33 +213,43 @@ class SimulatedCamera implements Camera, TruthSource {
       lightLevel: Math.min(100, 100 * Math.max(0, ...lit.map(({ level }) => level))),
     }
     const id = this.#id++
-    this.#exposing.set(id, { metadata, sent: performance.now(), run: this.#run })
-    this.#worker?.postMessage({ id, pose, exposureMs } satisfies ExposeRequest)
+    if (this.#threads?.expose({ id, pose, time, exposureMs })) this.#exposing.set(id, { metadata, run: this.#run })
   }
 
   #receive({ id, data }: ExposeReply): void {
     const exposure = this.#exposing.get(id)
     this.#exposing.delete(id)
     this.#failures = 0
+    this.#silentMs = 0
     if (this.status.value.state !== 'ready') this.status.patch({ state: 'ready', problem: null })
-    if (!exposure || !this.#running || exposure.run !== this.#run) return
-    this.#frames.emit({ width: size, height: size, data, metadata: exposure.metadata })
+    if (!data || !exposure || !this.#running || exposure.run !== this.#run) return
+    this.#frames.emit({ width: size, height: size, data, metadata: { frame: this.#frame++, ...exposure.metadata } })
   }
 
+  /** Counts its own ticks, not the clock, which also goes on while the computer sleeps. */
   #watch(): void {
-    const oldest = this.#exposing.values().next().value
-    const { stallMs = 20_000 } = this.options
-    const worker = this.#worker
-    if (worker && oldest && performance.now() - oldest.sent > stallMs)
-      this.#fail(worker, `no frame came for ${Math.round(stallMs / 1000)} s`)
+    const threads = this.#threads
+    this.#silentMs = threads?.busy ? this.#silentMs + this.#watchInterval : 0
+    if (threads && this.#silentMs >= this.#stallMs) this.#fail(threads, `no frame came for ${Math.round(this.#stallMs / 100) / 10} s`)
   }
 
-  /** Reports, and starts a fresh thread: capture goes on by itself. */
-  #fail(worker: Worker, reason: string, cause?: unknown): void {
-    if (this.#closed || worker !== this.#worker) return
-    this.#worker = undefined
-    void worker.terminate()
+  get #stallMs(): number {
+    return this.options.stallMs ?? 20_000
+  }
+
+  get #watchInterval(): number {
+    return Math.min(500, this.#stallMs / 4)
+  }
+
+  /** Reports, and starts fresh threads: capture goes on by itself. */
+  #fail(threads: CameraThreads, reason: string, cause?: unknown): void {
+    if (this.#closed || threads !== this.#threads) return
+    this.#threads = undefined
+    void threads[Symbol.asyncDispose]()
+    // What the threads held is lost: their numbers stay missing.
+    this.#frame += this.#exposing.size
     this.#exposing.clear()
+    this.#silentMs = 0
     const again = ++this.#failures <= restarts
     const next = again ? 'It is being restarted.' : 'It was restarted several times without success; stop and start live view to try again.'
     const message = `The demo camera stalled: ${reason}. ${next}`

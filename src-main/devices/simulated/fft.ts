@@ -1,12 +1,8 @@
 /** Discrete Fourier transforms of many columns at once, for lengths 2^a·3^b·5^c. */
+import { assemble, type Expression, type FunctionBody, type FunctionSource, f32x4, i32, KernelMemory } from './simd.ts'
 
-interface Stage {
-  readonly radix: number
-  /** Length of the sub-transforms that remain. */
-  readonly rest: number
-  /** exp(−2πi p k / n) for p < rest, 1 ≤ k < radix, as re, im. */
-  readonly twiddles: Float64Array
-}
+const { add, subtract, multiply } = f32x4
+const radices = [4, 2, 3, 5] as const
 
 /** The smallest length ≥ `minimum` that is a multiple of `multiple` and has no prime factor above 5. */
 export function goodLength(minimum: number, multiple: number): number {
@@ -17,22 +13,122 @@ export function goodLength(minimum: number, multiple: number): number {
   }
 }
 
+interface Complex {
+  readonly re: Expression
+  readonly im: Expression
+}
+
+/** Direct transforms of 2, 3, 4 and 5 complex numbers, X_k = Σ x_j exp(−2πi jk / r), each written with the fewest products. */
+const butterflies: Readonly<Record<(typeof radices)[number], (body: FunctionBody, x: readonly Complex[]) => Complex[]>> = {
+  2: (body, [a, b]) => [sum(body, a!, b!), difference(body, a!, b!)],
+  3: (body, [a, b, c]) => {
+    const outer = sum(body, b!, c!)
+    const middle = difference(body, a!, scaled(outer, 0.5))
+    const turn = turned(body, scaled(difference(body, b!, c!), Math.sqrt(3) / 2))
+    return [sum(body, a!, outer), sum(body, middle, turn), difference(body, middle, turn)]
+  },
+  4: (body, [a, b, c, d]) => {
+    const even = sum(body, a!, c!)
+    const odd = sum(body, b!, d!)
+    const middle = difference(body, a!, c!)
+    const turn = turned(body, difference(body, b!, d!))
+    return [sum(body, even, odd), sum(body, middle, turn), difference(body, even, odd), difference(body, middle, turn)]
+  },
+  5: (body, [a, b, c, d, e]) => {
+    const [outer, inner] = [sum(body, b!, e!), sum(body, c!, d!)]
+    const [far, near] = [difference(body, b!, e!), difference(body, c!, d!)]
+    const cos = (turns: number) => Math.cos((2 * Math.PI * turns) / 5)
+    const sin = (turns: number) => Math.sin((2 * Math.PI * turns) / 5)
+    const middle1 = sum(body, a!, sum(body, scaled(outer, cos(1)), scaled(inner, cos(2))))
+    const middle2 = sum(body, a!, sum(body, scaled(outer, cos(2)), scaled(inner, cos(1))))
+    const turn1 = turned(body, sum(body, scaled(far, sin(1)), scaled(near, sin(2))))
+    const turn2 = turned(body, difference(body, scaled(far, sin(2)), scaled(near, sin(1))))
+    return [
+      sum(body, a!, sum(body, outer, inner)),
+      sum(body, middle1, turn1),
+      sum(body, middle2, turn2),
+      difference(body, middle2, turn2),
+      difference(body, middle1, turn1),
+    ]
+  },
+}
+
+function sum(body: FunctionBody, a: Complex, b: Complex): Complex {
+  return { re: body.keep(add(a.re, b.re)), im: body.keep(add(a.im, b.im)) }
+}
+
+function difference(body: FunctionBody, a: Complex, b: Complex): Complex {
+  return { re: body.keep(subtract(a.re, b.re)), im: body.keep(subtract(a.im, b.im)) }
+}
+
+function scaled(a: Complex, factor: number): Complex {
+  return { re: multiply(a.re, f32x4.constant(factor)), im: multiply(a.im, f32x4.constant(factor)) }
+}
+
+/** −i·a */
+function turned(body: FunctionBody, a: Complex): Complex {
+  return { re: body.keep(a.im), im: body.keep(subtract(f32x4.constant(0), a.re)) }
+}
+
+/**
+ * One pass of Stockham's autosort algorithm (Cochran et al. 1967): y[q + s(rp + k)] = DFT_r(x[q + s(p + j·rest)])_k · w^(pk).
+ * Parameters: input re, im, output re, im, twiddles (addresses), s (bytes), rest.
+ */
+function pass(radix: (typeof radices)[number]): FunctionSource {
+  const build = (body: FunctionBody, ...[re, im, toRe, toIm, twiddles, s, rest]: readonly Expression[]) => {
+    const step = body.variable('i32', i32.multiply(s!, rest!)).get
+    const a = body.variable('i32', re!)
+    const b = body.variable('i32', im!)
+    const c = body.variable('i32', toRe!)
+    const d = body.variable('i32', toIm!)
+    const w = body.variable('i32', twiddles!)
+    const times = (distance: Expression) =>
+      Array.from({ length: radix }, (_, k) => body.variable('i32', i32.multiply(distance, i32.constant(k))).get)
+    const inputs = times(step)
+    const outputs = times(s!)
+    const end = body.variable('i32', re!)
+    body.whileLess(end.get, i32.add(re!, step), () => {
+      const factors = Array.from({ length: radix - 1 }, (_, k) => ({
+        re: body.keep(f32x4.loadSplat(w.get, 8 * k)),
+        im: body.keep(f32x4.loadSplat(w.get, 8 * k + 4)),
+      }))
+      end.set(i32.add(a.get, s!))
+      body.whileLess(a.get, end.get, () => {
+        const x = inputs.map((distance) => ({
+          re: body.keep(f32x4.load(i32.add(a.get, distance))),
+          im: body.keep(f32x4.load(i32.add(b.get, distance))),
+        }))
+        for (const [k, y] of butterflies[radix](body, x).entries()) {
+          const factor = factors[k - 1]
+          const turn = (one: Expression, other: Expression, combine: typeof add) =>
+            factor ? combine(multiply(one, factor.re), multiply(other, factor.im)) : one
+          body.store(i32.add(c.get, outputs[k]!), turn(y.re, y.im, subtract))
+          body.store(i32.add(d.get, outputs[k]!), turn(y.im, y.re, add))
+        }
+        for (const pointer of [a, b, c, d]) pointer.set(i32.add(pointer.get, i32.constant(16)))
+      })
+      for (const pointer of [c, d]) pointer.set(i32.add(pointer.get, outputs[radix - 1]!))
+      w.set(i32.add(w.get, i32.constant(8 * (radix - 1))))
+    })
+  }
+  return { name: `pass${radix}`, parameters: 7, build }
+}
+
+let compiled: WebAssembly.Module | undefined
+
+interface Stage {
+  readonly radix: (typeof radices)[number]
+  /** Length of the sub-transforms that remain. */
+  readonly rest: number
+}
+
 function stagesOf(length: number): Stage[] {
   const stages: Stage[] = []
-  let n = length
-  while (n > 1) {
-    const radix = [4, 2, 3, 5].find((candidate) => n % candidate === 0)
+  for (let n = length; n > 1; ) {
+    const radix = radices.find((candidate) => n % candidate === 0)
     if (radix === undefined) throw new RangeError(`No transform of length ${length}: it has a prime factor above 5.`)
-    const rest = n / radix
-    const twiddles = new Float64Array(rest * (radix - 1) * 2)
-    for (let p = 0, i = 0; p < rest; p++) {
-      for (let k = 1; k < radix; k++, i += 2) {
-        twiddles[i] = Math.cos((2 * Math.PI * p * k) / n)
-        twiddles[i + 1] = -Math.sin((2 * Math.PI * p * k) / n)
-      }
-    }
-    stages.push({ radix, rest, twiddles })
-    n = rest
+    n /= radix
+    stages.push({ radix, rest: n })
   }
   return stages
 }
@@ -40,219 +136,48 @@ function stagesOf(length: number): Stage[] {
 /**
  * Transforms `batch` columns of `length` complex numbers together: X_k = Σ x_j exp(−2πi jk / length), unscaled. Element j of column b
  * lies at j·batch + b. Fill `inRe`, `inIm`, call `run()`, read `outRe`, `outIm` (the input is overwritten). For the inverse exchange
- * real and imaginary parts on both sides. Autosort algorithm of Stockham (Cochran et al. 1967): its stride starts at `batch`, so the
- * inner loops are long and contiguous.
+ * real and imaginary parts on both sides. The stride of the algorithm starts at `batch`, so that it fills whole vectors.
  */
 export class BatchFft {
   readonly inRe: Float32Array
   readonly inIm: Float32Array
   readonly outRe: Float32Array
   readonly outIm: Float32Array
-  readonly #stages: readonly Stage[]
+  readonly #run: () => void
 
-  constructor(
-    readonly length: number,
-    readonly batch: number,
-  ) {
-    this.#stages = stagesOf(length)
-    const [a, b, c, d] = Array.from({ length: 4 }, () => new Float32Array(length * batch)) as [
-      Float32Array,
-      Float32Array,
-      Float32Array,
-      Float32Array,
-    ]
-    const even = this.#stages.length % 2 === 0
-    this.inRe = a
-    this.inIm = b
-    this.outRe = even ? a : c
-    this.outIm = even ? b : d
-    this.#spareRe = c
-    this.#spareIm = d
+  /** @param batch a multiple of 4 */
+  constructor(length: number, batch: number) {
+    if (batch % 4 !== 0) throw new RangeError(`A batch of ${batch} columns does not fill vectors of four.`)
+    const stages = stagesOf(length)
+    const size = length * batch
+    const memory = new KernelMemory(4 * (4 * size + 3 * length * stages.length) + 64 * stages.length)
+    const [re, im, otherRe, otherIm] = [memory.floats(size), memory.floats(size), memory.floats(size), memory.floats(size)]
+    this.inRe = re
+    this.inIm = im
+    this.outRe = stages.length % 2 === 0 ? re : otherRe
+    this.outIm = stages.length % 2 === 0 ? im : otherIm
+    compiled ??= assemble(radices.map(pass))
+    const kernels = memory.kernels<`pass${(typeof radices)[number]}`>(compiled)
+    let stride = 4 * batch
+    const calls = stages.map(({ radix, rest }, n) => {
+      const twiddles = memory.floats(2 * rest * (radix - 1))
+      for (let p = 0, i = 0; p < rest; p++)
+        for (let k = 1; k < radix; k++, i += 2) {
+          const angle = (-2 * Math.PI * p * k) / (rest * radix)
+          twiddles[i] = Math.cos(angle)
+          twiddles[i + 1] = Math.sin(angle)
+        }
+      const from = n % 2 === 0 ? [re, im, otherRe, otherIm] : [otherRe, otherIm, re, im]
+      const parameters = [...from.map((array) => array.byteOffset), twiddles.byteOffset, stride, rest]
+      stride *= radix
+      return () => kernels[`pass${radix}`](...parameters)
+    })
+    this.#run = () => {
+      for (const call of calls) call()
+    }
   }
-
-  readonly #spareRe: Float32Array
-  readonly #spareIm: Float32Array
 
   run(): void {
-    let [re, im, toRe, toIm] = [this.inRe, this.inIm, this.#spareRe, this.#spareIm]
-    let stride = this.batch
-    for (const stage of this.#stages) {
-      passes[stage.radix]?.(stage, stride, re, im, toRe, toIm)
-      ;[re, im, toRe, toIm] = [toRe, toIm, re, im]
-      stride *= stage.radix
-    }
+    this.#run()
   }
 }
-
-type Pass = (stage: Stage, s: number, re: Float32Array, im: Float32Array, toRe: Float32Array, toIm: Float32Array) => void
-
-const pass4: Pass = ({ rest, twiddles }, s, re, im, toRe, toIm) => {
-  const step = s * rest
-  for (let p = 0; p < rest; p++) {
-    const t = p * 6
-    const w1r = twiddles[t]!
-    const w1i = twiddles[t + 1]!
-    const w2r = twiddles[t + 2]!
-    const w2i = twiddles[t + 3]!
-    const w3r = twiddles[t + 4]!
-    const w3i = twiddles[t + 5]!
-    const from = s * p
-    const to = 4 * s * p
-    for (let q = 0; q < s; q++) {
-      const i = from + q
-      const o = to + q
-      const ar = re[i]!
-      const ai = im[i]!
-      const br = re[i + step]!
-      const bi = im[i + step]!
-      const cr = re[i + 2 * step]!
-      const ci = im[i + 2 * step]!
-      const dr = re[i + 3 * step]!
-      const di = im[i + 3 * step]!
-      const sumR = ar + cr
-      const sumI = ai + ci
-      const difR = ar - cr
-      const difI = ai - ci
-      const oddR = br + dr
-      const oddI = bi + di
-      const turnR = bi - di
-      const turnI = dr - br
-      toRe[o] = sumR + oddR
-      toIm[o] = sumI + oddI
-      const xr = difR + turnR
-      const xi = difI + turnI
-      toRe[o + s] = xr * w1r - xi * w1i
-      toIm[o + s] = xr * w1i + xi * w1r
-      const yr = sumR - oddR
-      const yi = sumI - oddI
-      toRe[o + 2 * s] = yr * w2r - yi * w2i
-      toIm[o + 2 * s] = yr * w2i + yi * w2r
-      const zr = difR - turnR
-      const zi = difI - turnI
-      toRe[o + 3 * s] = zr * w3r - zi * w3i
-      toIm[o + 3 * s] = zr * w3i + zi * w3r
-    }
-  }
-}
-
-const pass2: Pass = ({ rest, twiddles }, s, re, im, toRe, toIm) => {
-  const step = s * rest
-  for (let p = 0; p < rest; p++) {
-    const wr = twiddles[p * 2]!
-    const wi = twiddles[p * 2 + 1]!
-    for (let q = 0; q < s; q++) {
-      const i = s * p + q
-      const o = 2 * s * p + q
-      const ar = re[i]!
-      const ai = im[i]!
-      const br = re[i + step]!
-      const bi = im[i + step]!
-      toRe[o] = ar + br
-      toIm[o] = ai + bi
-      const xr = ar - br
-      const xi = ai - bi
-      toRe[o + s] = xr * wr - xi * wi
-      toIm[o + s] = xr * wi + xi * wr
-    }
-  }
-}
-
-const sin60 = Math.sqrt(3) / 2
-
-const pass3: Pass = ({ rest, twiddles }, s, re, im, toRe, toIm) => {
-  const step = s * rest
-  for (let p = 0; p < rest; p++) {
-    const w1r = twiddles[p * 4]!
-    const w1i = twiddles[p * 4 + 1]!
-    const w2r = twiddles[p * 4 + 2]!
-    const w2i = twiddles[p * 4 + 3]!
-    for (let q = 0; q < s; q++) {
-      const i = s * p + q
-      const o = 3 * s * p + q
-      const ar = re[i]!
-      const ai = im[i]!
-      const br = re[i + step]!
-      const bi = im[i + step]!
-      const cr = re[i + 2 * step]!
-      const ci = im[i + 2 * step]!
-      const sumR = br + cr
-      const sumI = bi + ci
-      const midR = ar - sumR / 2
-      const midI = ai - sumI / 2
-      const turnR = sin60 * (bi - ci)
-      const turnI = sin60 * (cr - br)
-      toRe[o] = ar + sumR
-      toIm[o] = ai + sumI
-      const xr = midR + turnR
-      const xi = midI + turnI
-      toRe[o + s] = xr * w1r - xi * w1i
-      toIm[o + s] = xr * w1i + xi * w1r
-      const yr = midR - turnR
-      const yi = midI - turnI
-      toRe[o + 2 * s] = yr * w2r - yi * w2i
-      toIm[o + 2 * s] = yr * w2i + yi * w2r
-    }
-  }
-}
-
-const cos72 = Math.cos((2 * Math.PI) / 5)
-const sin72 = Math.sin((2 * Math.PI) / 5)
-const cos144 = Math.cos((4 * Math.PI) / 5)
-const sin144 = Math.sin((4 * Math.PI) / 5)
-
-const pass5: Pass = ({ rest, twiddles }, s, re, im, toRe, toIm) => {
-  const step = s * rest
-  for (let p = 0; p < rest; p++) {
-    const t = p * 8
-    const w1r = twiddles[t]!
-    const w1i = twiddles[t + 1]!
-    const w2r = twiddles[t + 2]!
-    const w2i = twiddles[t + 3]!
-    const w3r = twiddles[t + 4]!
-    const w3i = twiddles[t + 5]!
-    const w4r = twiddles[t + 6]!
-    const w4i = twiddles[t + 7]!
-    for (let q = 0; q < s; q++) {
-      const i = s * p + q
-      const o = 5 * s * p + q
-      const ar = re[i]!
-      const ai = im[i]!
-      const outerR = re[i + step]! + re[i + 4 * step]!
-      const outerI = im[i + step]! + im[i + 4 * step]!
-      const innerR = re[i + 2 * step]! + re[i + 3 * step]!
-      const innerI = im[i + 2 * step]! + im[i + 3 * step]!
-      const farR = re[i + step]! - re[i + 4 * step]!
-      const farI = im[i + step]! - im[i + 4 * step]!
-      const nearR = re[i + 2 * step]! - re[i + 3 * step]!
-      const nearI = im[i + 2 * step]! - im[i + 3 * step]!
-      toRe[o] = ar + outerR + innerR
-      toIm[o] = ai + outerI + innerI
-      const mid1R = ar + cos72 * outerR + cos144 * innerR
-      const mid1I = ai + cos72 * outerI + cos144 * innerI
-      const mid2R = ar + cos144 * outerR + cos72 * innerR
-      const mid2I = ai + cos144 * outerI + cos72 * innerI
-      const turn1R = sin72 * farI + sin144 * nearI
-      const turn1I = -sin72 * farR - sin144 * nearR
-      const turn2R = sin144 * farI - sin72 * nearI
-      const turn2I = sin72 * nearR - sin144 * farR
-      const br = mid1R + turn1R
-      const bi = mid1I + turn1I
-      toRe[o + s] = br * w1r - bi * w1i
-      toIm[o + s] = br * w1i + bi * w1r
-      const cr = mid2R + turn2R
-      const ci = mid2I + turn2I
-      toRe[o + 2 * s] = cr * w2r - ci * w2i
-      toIm[o + 2 * s] = cr * w2i + ci * w2r
-      const dr = mid2R - turn2R
-      const di = mid2I - turn2I
-      toRe[o + 3 * s] = dr * w3r - di * w3i
-      toIm[o + 3 * s] = dr * w3i + di * w3r
-      const er = mid1R - turn1R
-      const ei = mid1I - turn1I
-      toRe[o + 4 * s] = er * w4r - ei * w4i
-      toIm[o + 4 * s] = er * w4i + ei * w4r
-    }
-  }
-}
-
-const passes: Readonly<Record<number, Pass>> = { 2: pass2, 3: pass3, 4: pass4, 5: pass5 }

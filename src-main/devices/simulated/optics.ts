@@ -62,46 +62,68 @@ function gaussLegendre(count: number): { readonly x: Float64Array; readonly w: F
   return { x, w }
 }
 
+/** Where the overlap of the two displaced pupils is sampled: what does not depend on the defocus. */
+interface Overlap {
+  readonly weights: Float64Array
+  /** Phase difference between the two pupils for each µm of defocus, and from the aberration; radians. */
+  readonly perDefocus: Float64Array
+  readonly aberration: Float64Array
+}
+
 const rules = new Map<number, ReturnType<typeof gaussLegendre>>()
 
-/**
- * Optical transfer function at `frequency` (cycles/µm) for an emitter `defocus` µm beyond the focal plane, 1 at frequency 0: the
- * autocorrelation of the pupil (Hopkins 1955). It is real because the pupil is even. The overlap of the two displaced pupils is
- * integrated by Gauss–Legendre quadrature over one quadrant, in the angle that removes the square root at its edge.
- */
-export function transferAt(frequency: number, defocus: number, pupil: PupilOptions): number {
+/** Nodes along each side of the quadrant that integrate the phase of this defocus. */
+function nodesFor(defocus: number, { numericalAperture, wavelengthUm, index = sampleIndex, aberration = 0 }: PupilOptions): number {
+  const k = index / wavelengthUm
+  const cycles = Math.abs(defocus) * (k - Math.sqrt(k * k - (numericalAperture / wavelengthUm) ** 2)) + Math.abs(aberration) * 4
+  return 12 + 4 * Math.ceil(cycles)
+}
+
+/** One quadrant of the overlap by Gauss–Legendre quadrature, in the angle that removes the square root at its edge. */
+function overlapAt(frequency: number, count: number, pupil: PupilOptions): Overlap {
   const { numericalAperture, wavelengthUm, index = sampleIndex, aberration = 0 } = pupil
   const edge = numericalAperture / wavelengthUm
-  if (frequency >= 2 * edge) return 0
   const k2 = (index / wavelengthUm) ** 2
-  const cycles = Math.abs(defocus) * (Math.sqrt(k2) - Math.sqrt(k2 - edge * edge)) + Math.abs(aberration) * 4
-  const count = 12 + 4 * Math.ceil(cycles)
-  let rule = rules.get(count)
-  rule ??= gaussLegendre(count)
+  const rule = rules.get(count) ?? gaussLegendre(count)
   rules.set(count, rule)
-  const { x: node, w: weight } = rule
-  const half = frequency / 2
-  const limit = Math.acos(half / edge)
-  const spherical = aberration * Math.sqrt(5)
-  let sum = 0
-  for (let i = 0; i < count; i++) {
-    const angle = limit * node[i]!
+  const limit = Math.acos(Math.min(1, frequency / 2 / edge))
+  const overlap = {
+    weights: new Float64Array(count * count),
+    perDefocus: new Float64Array(count * count),
+    aberration: new Float64Array(count * count),
+  }
+  for (let i = 0, n = 0; i < count; i++) {
+    const angle = limit * rule.x[i]!
     const far = edge * Math.cos(angle)
     const near = far - frequency
     const height = edge * Math.sin(angle)
-    let row = 0
-    for (let j = 0; j < count; j++) {
-      const y2 = (height * node[j]!) ** 2
+    for (let j = 0; j < count; j++, n++) {
+      const y2 = (height * rule.x[j]!) ** 2
       const rhoA = far * far + y2
       const rhoB = near * near + y2
       const a = rhoA / (edge * edge)
       const b = rhoB / (edge * edge)
-      const waves = defocus * (Math.sqrt(k2 - rhoA) - Math.sqrt(k2 - rhoB)) + spherical * 6 * (a * a - a - b * b + b)
-      row += weight[j]! * Math.cos(2 * Math.PI * waves)
+      overlap.weights[n] = (rule.w[i]! * rule.w[j]! * height * height * 4 * limit) / (Math.PI * edge * edge)
+      overlap.perDefocus[n] = 2 * Math.PI * (Math.sqrt(k2 - rhoA) - Math.sqrt(k2 - rhoB))
+      overlap.aberration[n] = 2 * Math.PI * aberration * Math.sqrt(5) * 6 * (a * a - a - b * b + b)
     }
-    sum += weight[i]! * row * height * height
   }
-  return (4 * limit * sum) / (Math.PI * edge * edge)
+  return overlap
+}
+
+function integrate({ weights, perDefocus, aberration }: Overlap, defocus: number): number {
+  let sum = 0
+  for (let n = 0; n < weights.length; n++) sum += weights[n]! * Math.cos(defocus * perDefocus[n]! + aberration[n]!)
+  return sum
+}
+
+/**
+ * Optical transfer function at `frequency` (cycles/µm) for an emitter `defocus` µm beyond the focal plane, 1 at frequency 0: the
+ * autocorrelation of the pupil (Hopkins 1955). It is real because the pupil is even.
+ */
+export function transferAt(frequency: number, defocus: number, pupil: PupilOptions): number {
+  if (frequency >= cutoff(pupil.numericalAperture, pupil.wavelengthUm)) return 0
+  return integrate(overlapAt(frequency, nodesFor(defocus, pupil), pupil), defocus)
 }
 
 /** Bins of a radial table; bin i stands for the frequency cutoff·(i / bins)², denser where a defocused OTF falls steeply. */
@@ -112,6 +134,8 @@ const nodes = 192
 export class TransferTables {
   static readonly defocusStep = 0.1
   readonly #tables = new Map<number, Float32Array>()
+  /** Overlaps at every node of the coarse table by the number of quadrature nodes; the latest few, as the focus moves in small steps. */
+  readonly #overlaps = new Map<number, readonly Overlap[]>()
 
   constructor(readonly pupil: PupilOptions) {}
 
@@ -127,9 +151,8 @@ export class TransferTables {
   }
 
   #compute(defocus: number): Float32Array {
-    const top = cutoff(this.pupil.numericalAperture, this.pupil.wavelengthUm)
     const coarse = new Float64Array(nodes + 3)
-    for (let i = 0; i <= nodes; i++) coarse[i + 1] = transferAt(top * (i / nodes) ** 2, defocus, this.pupil)
+    for (const [i, overlap] of this.#overlapsFor(nodesFor(defocus, this.pupil)).entries()) coarse[i + 1] = integrate(overlap, defocus)
     // Even in the square root of the frequency's square, hence symmetric about 0; beyond the cut-off there is nothing.
     coarse[0] = coarse[2]!
     const table = new Float32Array(radialBins + 1)
@@ -141,5 +164,15 @@ export class TransferTables {
       table[i] = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
     }
     return table
+  }
+
+  #overlapsFor(count: number): readonly Overlap[] {
+    const top = cutoff(this.pupil.numericalAperture, this.pupil.wavelengthUm)
+    const known = this.#overlaps.get(count)
+    const overlaps = known ?? Array.from({ length: nodes }, (_, i) => overlapAt(top * (i / nodes) ** 2, count, this.pupil))
+    this.#overlaps.delete(count)
+    this.#overlaps.set(count, overlaps)
+    if (this.#overlaps.size > 5) this.#overlaps.delete(this.#overlaps.keys().next().value as number)
+    return overlaps
   }
 }

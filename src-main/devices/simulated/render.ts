@@ -4,7 +4,19 @@
  * camera's frequencies (that is what aliasing is), and one inverse transform at camera resolution.
  */
 import { BatchFft, goodLength } from './fft.ts'
-import { blurSlope, collectedFraction, cutoff, type Lens, radialBins, sinc, sphericalAberration, TransferTables } from './optics.ts'
+import {
+  blurSlope,
+  collectedFraction,
+  cutoff,
+  type Lens,
+  radialBins,
+  sampleIndex,
+  sinc,
+  sphericalAberration,
+  TransferTables,
+} from './optics.ts'
+import { type RenderKernel, renderKernels } from './render-kernels.ts'
+import { KernelMemory } from './simd.ts'
 import { type ChannelId, channels, type Specimen, specimenHeight } from './specimen-emitters.ts'
 import { kernelSigma, Raster } from './specimen-raster.ts'
 
@@ -15,7 +27,7 @@ export const detectionEfficiency = 0.72
 const tail = 4
 /** Room around the field for blur and motion, µm. */
 const room = 41
-const batch = 16
+const batch = 8
 
 /** Sizes and tables for one lens, field and channel; the same for every window. */
 export class WindowPlan {
@@ -41,7 +53,6 @@ export class WindowPlan {
   /** Farthest defocus whose blur the window's margin holds, µm; beyond it the picture stays as it is there: a haze. */
   readonly defocusLimit: number
   readonly tables: TransferTables
-  #radial: Uint16Array | undefined
 
   constructor(
     readonly lens: Lens,
@@ -54,14 +65,14 @@ export class WindowPlan {
     const top = cutoff(lens.numericalAperture, wavelengthUm)
     this.coarse = goodLength(Math.max(width, height) + (2 * room) / pixel - 2, 4)
     // Twice the cut-off for the sampling theorem, and a tenth to keep the drawing kernel's aliases out of the pass band.
-    this.fine = goodLength(this.coarse * pixel * 2.2 * top, 64)
+    this.fine = goodLength(this.coarse * pixel * 2.2 * top, 32)
     this.side = this.coarse * pixel
     this.fineStep = this.side / this.fine
     this.spacing = 0.93 / top
-    // Half the depth of field or less.
-    this.layerStep = (wavelengthUm * 1.33) / lens.numericalAperture ** 2 > 3 ? 2 : 1
+    // Less than the depth of field nλ/NA²; the same for every channel of a lens.
+    this.layerStep = 0.525 * sampleIndex > 3 * lens.numericalAperture ** 2 ? 3 : 1.5
     this.layers = specimenHeight / this.layerStep + 1
-    this.focusStep = this.layerStep / 10
+    this.focusStep = this.layerStep === 3 ? 0.2 : 0.1
     this.band = Math.min(this.fine / 2 - 1, Math.floor(top * this.side))
     this.starts = new Int32Array(this.band + 1)
     this.heights = new Int32Array(this.band + 1)
@@ -77,15 +88,13 @@ export class WindowPlan {
   }
 
   /** Bin of the radial tables for every point. */
-  get radial(): Uint16Array {
-    if (this.#radial) return this.#radial
+  radial(): Uint16Array {
     const radial = new Uint16Array(this.points)
     const top = cutoff(this.lens.numericalAperture, channels[this.channel].emissionNm / 1000) * this.side
     for (let k = 0, p = 0; k <= this.band; k++) {
       const rows = this.heights[k]!
       for (let j = -rows; j <= rows; j++, p++) radial[p] = Math.min(radialBins, Math.round(Math.sqrt(Math.hypot(k, j) / top) * radialBins))
     }
-    this.#radial = radial
     return radial
   }
 
@@ -155,6 +164,8 @@ class PlaneTransform {
   #rows(plane: Float32Array): void {
     const { fine, band } = this.plan
     const { inRe, inIm, outRe, outIm } = this.#fft
+    const re = this.#re
+    const im = this.#im
     for (let y = 0; y < fine; y += 2 * batch) {
       const pairs = Math.min(batch, (fine - y) / 2)
       for (let b = 0; b < pairs; b++) {
@@ -174,10 +185,10 @@ class PlaneTransform {
           const ai = outIm[at + b]!
           const br = outRe[mirror + b]!
           const bi = outIm[mirror + b]!
-          this.#re[to + 2 * b] = (ar + br) / 2
-          this.#im[to + 2 * b] = (ai - bi) / 2
-          this.#re[to + 2 * b + 1] = (ai + bi) / 2
-          this.#im[to + 2 * b + 1] = (br - ar) / 2
+          re[to + 2 * b] = (ar + br) / 2
+          im[to + 2 * b] = (ai - bi) / 2
+          re[to + 2 * b + 1] = (ai + bi) / 2
+          im[to + 2 * b + 1] = (br - ar) / 2
         }
       }
     }
@@ -186,14 +197,17 @@ class PlaneTransform {
   #columns(): Float32Array {
     const { fine, band, starts, heights, points } = this.plan
     const { inRe, inIm, outRe, outIm } = this.#fft
-    const result = new Float32Array(2 * points)
+    const re = this.#re
+    const im = this.#im
+    // Shared, so that several threads may render the same window.
+    const result = new Float32Array(new SharedArrayBuffer(8 * points))
     for (let k = 0; k <= band; k += batch) {
       const count = Math.min(batch, band + 1 - k)
       for (let b = 0; b < count; b++) {
         const from = (k + b) * fine
         for (let y = 0; y < fine; y++) {
-          inRe[y * batch + b] = this.#re[from + y]!
-          inIm[y * batch + b] = this.#im[from + y]!
+          inRe[y * batch + b] = re[from + y]!
+          inIm[y * batch + b] = im[from + y]!
         }
       }
       this.#fft.run()
@@ -214,26 +228,42 @@ class PlaneTransform {
 /** Turns windows into noise-free pictures; keeps its buffers between frames. */
 export class WindowRenderer {
   readonly #fft: BatchFft
-  readonly #foldRe: Float32Array
-  readonly #foldIm: Float32Array
+  readonly #kernels: Readonly<Record<RenderKernel, (...parameters: number[]) => void>>
+  readonly #radial: Uint16Array
+  readonly #weights: Float32Array
+  readonly #layers: readonly Float32Array[]
   /** Σ layers × OTF of the last window and focus: as long as only the stage moves it stays. */
   readonly #combined: Float32Array
-  #of: { window: SpecimenWindow; focus: number } | undefined
-  readonly #rowRe: Float64Array
-  readonly #rowIm: Float64Array
-  readonly #columnRe: Float64Array
-  readonly #columnIm: Float64Array
+  #of: { readonly window: SpecimenWindow; readonly focus: number } | undefined
+  /** Vertical phase ramp × pixel response for every row, and the horizontal one of a column, as the kernels want them. */
+  readonly #rampRe: Float32Array
+  readonly #rampIm: Float32Array
+  readonly #factor: Float32Array
+  /** One folded column; its first number again at the end. */
+  readonly #column: Float32Array
+  /** The camera's half spectrum, column by column. */
+  readonly #folded: Float32Array
 
   constructor(readonly plan: WindowPlan) {
-    const { coarse, band } = plan
+    const { coarse, band, layers } = plan
     this.#fft = new BatchFft(coarse, batch)
-    this.#foldRe = new Float32Array((coarse / 2 + 1) * coarse)
-    this.#foldIm = new Float32Array((coarse / 2 + 1) * coarse)
-    this.#combined = new Float32Array(2 * plan.points)
-    this.#rowRe = new Float64Array(2 * band + 1)
-    this.#rowIm = new Float64Array(2 * band + 1)
-    this.#columnRe = new Float64Array(coarse)
-    this.#columnIm = new Float64Array(coarse)
+    // Points are taken in twos.
+    const points = plan.points + (plan.points % 2)
+    const half = (coarse / 2 + 1) * coarse
+    const memory = new KernelMemory(
+      2 * points + 4 * (2 * layers * (radialBins + 1) + 2 * points * (layers + 1) + 4 * (2 * band + 1) + 2 * coarse + 2 * half) + 1024,
+    )
+    this.#kernels = memory.kernels<RenderKernel>(renderKernels(layers))
+    this.#radial = memory.shorts(points)
+    this.#radial.set(plan.radial())
+    this.#weights = memory.floats(2 * layers * (radialBins + 1))
+    this.#layers = Array.from({ length: layers }, () => memory.floats(2 * points))
+    this.#combined = memory.floats(2 * points)
+    this.#rampRe = memory.floats(2 * (2 * band + 1))
+    this.#rampIm = memory.floats(2 * (2 * band + 1))
+    this.#factor = memory.floats(8)
+    this.#column = memory.floats(2 * (coarse + 1))
+    this.#folded = memory.floats(2 * half)
   }
 
   /**
@@ -242,96 +272,93 @@ export class WindowRenderer {
    */
   add(window: SpecimenWindow, x: number, y: number, z: number, exposure: number, into: Float32Array): void {
     const { plan } = this
+    const { band, coarse, side } = plan
     const pixel = plan.lens.pixelSizeUm
-    const scale = exposure * collectedFraction(plan.lens.numericalAperture) * detectionEfficiency
+    const scale = (exposure * collectedFraction(plan.lens.numericalAperture) * detectionEfficiency) / coarse ** 2
     const offsetX = x - ((plan.width - 1) / 2) * pixel - window.left
     const offsetY = y - ((plan.height - 1) / 2) * pixel - window.top
-    this.#foldRe.fill(0)
-    this.#foldIm.fill(0)
     this.#combine(window, z)
-    for (let j = -plan.band; j <= plan.band; j++) {
+    for (let j = -band; j <= band; j++) {
       const gain = this.#gain(j)
-      const phase = (2 * Math.PI * j * offsetY) / plan.side
-      this.#rowRe[j + plan.band] = gain * Math.cos(phase)
-      this.#rowIm[j + plan.band] = gain * Math.sin(phase)
+      const phase = (2 * Math.PI * j * offsetY) / side
+      const at = 2 * (j + band)
+      this.#rampRe.fill(gain * Math.cos(phase), at, at + 2)
+      this.#rampIm[at] = -gain * Math.sin(phase)
+      this.#rampIm[at + 1] = gain * Math.sin(phase)
     }
-    const half = plan.coarse / 2
-    for (let k = 0; k <= plan.band; k++) {
-      const gain = (this.#gain(k) * scale) / plan.coarse ** 2
-      const phase = (2 * Math.PI * k * offsetX) / plan.side
-      this.#foldRows(k)
-      const wrapped = k % plan.coarse
-      if (wrapped <= half) this.#foldColumn(wrapped, gain * Math.cos(phase), gain * Math.sin(phase))
-      // The mirrored half of the spectrum is not stored; what of it falls into the stored half of the camera's comes from here.
-      const mirrored = (plan.coarse - wrapped) % plan.coarse
-      if (k > 0 && mirrored <= half) this.#foldMirrored(mirrored, gain * Math.cos(phase), gain * Math.sin(phase))
+    this.#folded.fill(0)
+    for (let k = 0; k <= band; k++) {
+      const gain = this.#gain(k) * scale
+      const phase = (2 * Math.PI * k * offsetX) / side
+      this.#foldColumn(k, gain * Math.cos(phase), gain * Math.sin(phase))
     }
     this.#invert(into)
   }
 
-  /** The pixel's response along one axis, the drawing kernel undone, and the pixel's share of the fine grid. */
+  /** The pixel's response along one axis, with the drawing kernel undone. */
   #gain(k: number): number {
     const { side, fineStep, coarse } = this.plan
-    const frequency = k / side
-    // The inverse transform's 1/coarse² lies in `add`; energy per pixel, not per area, so that the sum over all pixels is kept.
-    return sinc(k / coarse) * Math.exp(2 * (Math.PI * frequency * fineStep * kernelSigma) ** 2)
+    return sinc(k / coarse) * Math.exp(2 * (Math.PI * (k / side) * fineStep * kernelSigma) ** 2)
   }
 
   #combine(window: SpecimenWindow, z: number): void {
     const { plan } = this
     const focus = Math.round(z / plan.focusStep) * plan.focusStep
     if (this.#of?.window === window && this.#of.focus === focus) return
+    if (this.#of?.window !== window) for (const [l, layer] of window.layers.entries()) this.#layers[l]!.set(layer)
     this.#of = { window, focus }
     const limit = plan.defocusLimit
-    const transfers = window.layers.map((_, l) => plan.tables.at(Math.max(-limit, Math.min(limit, l * plan.layerStep - focus))))
-    for (let l = 0; l < window.layers.length; l += 4)
-      addLayers(this.#combined, plan.radial, window.layers.slice(l, l + 4), transfers.slice(l, l + 4), l === 0)
+    const weights = this.#weights
+    for (let l = 0; l < plan.layers; l++) {
+      const table = plan.tables.at(Math.max(-limit, Math.min(limit, l * plan.layerStep - focus)))
+      for (let r = 0, at = 2 * l; r <= radialBins; r++, at += 2 * plan.layers) {
+        weights[at] = table[r]!
+        weights[at + 1] = table[r]!
+      }
+    }
+    const { byteOffset, byteLength } = this.#combined
+    const first = this.#layers[0]!
+    this.#kernels.combine(
+      byteOffset,
+      first.byteOffset,
+      paddedBytes(first),
+      weights.byteOffset,
+      this.#radial.byteOffset,
+      byteOffset + byteLength,
+    )
   }
 
-  /** One column × the vertical ramp, folded: frequencies beyond the pixels' own fall back onto lower ones. */
-  #foldRows(k: number): void {
+  /** Adds one column to the camera's half spectrum; frequencies beyond the pixels' own fall back onto lower ones. */
+  #foldColumn(k: number, re: number, im: number): void {
     const { coarse, band, heights, starts } = this.plan
-    const re = this.#columnRe
-    const im = this.#columnIm
-    const rowRe = this.#rowRe
-    const rowIm = this.#rowIm
+    const column = this.#column
+    column.fill(0)
     const rows = heights[k]!
-    const combined = this.#combined
-    re.fill(0)
-    im.fill(0)
-    let p = 2 * starts[k]!
-    let r = band - rows
-    let to = ((-rows % coarse) + coarse) % coarse
-    for (const end = band + rows; r <= end; r++, p += 2) {
-      const sRe = combined[p]!
-      const sIm = combined[p + 1]!
-      const yRe = rowRe[r]!
-      const yIm = rowIm[r]!
-      re[to]! += sRe * yRe - sIm * yIm
-      im[to]! += sRe * yIm + sIm * yRe
-      if (++to === coarse) to = 0
+    for (let j = -rows; j <= rows; ) {
+      const row = ((j % coarse) + coarse) % coarse
+      const count = Math.min(coarse - row, rows + 1 - j)
+      const to = column.byteOffset + 8 * row
+      const ramp = 8 * (j + band)
+      const from = this.#combined.byteOffset + 8 * (starts[k]! + j + rows)
+      this.#kernels.fold(to, from, this.#rampRe.byteOffset + ramp, this.#rampIm.byteOffset + ramp, to + 8 * count)
+      j += count
     }
-  }
-
-  #foldColumn(column: number, xRe: number, xIm: number): void {
-    const { coarse } = this.plan
-    const re = this.#columnRe
-    const im = this.#columnIm
-    for (let j = 0, to = column * coarse; j < coarse; j++, to++) {
-      this.#foldRe[to]! += re[j]! * xRe - im[j]! * xIm
-      this.#foldIm[to]! += re[j]! * xIm + im[j]! * xRe
+    const { byteOffset } = column
+    const factor = this.#factor.byteOffset
+    const wrapped = k % coarse
+    if (wrapped <= coarse / 2) {
+      const to = this.#folded.byteOffset + 8 * wrapped * coarse
+      this.#factor.set([re, re, re, re, -im, im, -im, im])
+      this.#kernels.scale(to, byteOffset, factor, to + 8 * coarse)
     }
-  }
-
-  #foldMirrored(column: number, xRe: number, xIm: number): void {
-    const { coarse } = this.plan
-    const re = this.#columnRe
-    const im = this.#columnIm
-    const first = column * coarse
-    for (let j = 0, to = first; j < coarse; j++) {
-      this.#foldRe[to]! += re[j]! * xRe - im[j]! * xIm
-      this.#foldIm[to]! -= re[j]! * xIm + im[j]! * xRe
-      to = first + coarse - 1 - j
+    // The mirrored half of the spectrum is not stored; what of it falls into the stored half of the camera's comes from here, conjugate.
+    const mirrored = (coarse - wrapped) % coarse
+    if (k > 0 && mirrored <= coarse / 2) {
+      const to = this.#folded.byteOffset + 8 * mirrored * coarse
+      column[2 * coarse] = column[0]!
+      column[2 * coarse + 1] = column[1]!
+      this.#factor.set([re, -re, re, -re, -im, -im, -im, -im])
+      this.#kernels.mirror(to, byteOffset + 8, factor, to + 8 * coarse)
     }
   }
 
@@ -345,21 +372,18 @@ export class WindowRenderer {
   #invertColumns(first: number, count: number): void {
     const { coarse, height } = this.plan
     const { inRe, inIm, outRe, outIm } = this.#fft
-    const re = this.#foldRe
-    const im = this.#foldIm
+    const folded = this.#folded
     for (let b = 0; b < count; b++) {
-      const from = (first + b) * coarse
-      for (let j = 0; j < coarse; j++) {
-        inIm[j * batch + b] = re[from + j]!
-        inRe[j * batch + b] = im[from + j]!
+      for (let j = 0, from = 2 * (first + b) * coarse, to = b; j < coarse; j++, from += 2, to += batch) {
+        inIm[to] = folded[from]!
+        inRe[to] = folded[from + 1]!
       }
     }
     this.#fft.run()
     for (let b = 0; b < count; b++) {
-      const to = (first + b) * coarse
-      for (let j = 0; j < height; j++) {
-        re[to + j] = outIm[j * batch + b]!
-        im[to + j] = outRe[j * batch + b]!
+      for (let j = 0, to = 2 * (first + b) * coarse, from = b; j < height; j++, to += 2, from += batch) {
+        folded[to] = outIm[from]!
+        folded[to + 1] = outRe[from]!
       }
     }
   }
@@ -369,17 +393,15 @@ export class WindowRenderer {
     const { coarse, width, height } = this.plan
     const half = coarse / 2
     const { inRe, inIm, outRe, outIm } = this.#fft
-    const re = this.#foldRe
-    const im = this.#foldIm
+    const folded = this.#folded
     const pairs = Math.min(batch, Math.ceil((height - y) / 2))
     for (let k = 0; k < coarse; k++) {
       const stored = k <= half ? k : coarse - k
       // A real row's spectrum has real ends; rounding there would leak into its partner.
       const sign = stored === 0 || stored === half ? 0 : k < half ? 1 : -1
-      for (let b = 0; b < pairs; b++) {
-        const from = stored * coarse + y + 2 * b
-        inIm[k * batch + b] = re[from]! - sign * im[from + 1]!
-        inRe[k * batch + b] = sign * im[from]! + re[from + 1]!
+      for (let b = 0, from = 2 * (stored * coarse + y); b < pairs; b++, from += 4) {
+        inIm[k * batch + b] = folded[from]! - sign * folded[from + 3]!
+        inRe[k * batch + b] = sign * folded[from + 1]! + folded[from + 2]!
       }
     }
     this.#fft.run()
@@ -391,28 +413,7 @@ export class WindowRenderer {
   }
 }
 
-/** Adds up to four layers, each times its transfer function (the first four replace what was there): one radial look-up for all. */
-function addLayers(
-  into: Float32Array,
-  radial: Uint16Array,
-  layers: readonly Float32Array[],
-  transfers: readonly Float32Array[],
-  first: boolean,
-): void {
-  const weights = new Float32Array(4 * (radialBins + 1))
-  for (const [l, transfer] of transfers.entries()) for (let r = 0; r <= radialBins; r++) weights[4 * r + l] = transfer[r]!
-  const [a, b = a, c = a, d = a] = layers as readonly [Float32Array, Float32Array?, Float32Array?, Float32Array?]
-  for (let p = 0; p < radial.length; p++) {
-    const r = 4 * radial[p]!
-    const wa = weights[r]!
-    const wb = weights[r + 1]!
-    const wc = weights[r + 2]!
-    const wd = weights[r + 3]!
-    const re = 2 * p
-    const im = re + 1
-    const sumRe = wa * a[re]! + wb * b[re]! + wc * c[re]! + wd * d[re]!
-    const sumIm = wa * a[im]! + wb * b[im]! + wc * c[im]! + wd * d[im]!
-    into[re] = first ? sumRe : into[re]! + sumRe
-    into[im] = first ? sumIm : into[im]! + sumIm
-  }
+/** Distance to the next array of this size in a kernel's memory. */
+function paddedBytes(array: Float32Array): number {
+  return Math.ceil(array.byteLength / 16) * 16
 }

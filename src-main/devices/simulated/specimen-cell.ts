@@ -114,7 +114,7 @@ export function cytosol(cell: Cell, brightness: number, into: Emitters): void {
       const rim = smoothstep((1.03 - depth) / 0.2)
       if (rim > 0) {
         const thickness = surface(cell, depth)
-        into.add(cell.x + x, cell.y + y, 2, 2.2, brightness * rim * thickness * step * step)
+        into.add(cell.x + x, cell.y + y, 3, 2.2, brightness * rim * thickness * step * step)
       }
     }
 }

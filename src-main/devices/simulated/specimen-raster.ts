@@ -1,4 +1,6 @@
 /** Draws emitters on a fine grid, one plane for each layer of depth. */
+import { drawingKernels } from './render-kernels.ts'
+import { KernelMemory } from './simd.ts'
 import { type Area, type ChannelId, Emitters, type Specimen } from './specimen-emitters.ts'
 
 /**
@@ -28,7 +30,7 @@ interface Rectangle {
 
 /** A piece of the specimen, drawn; when it moves, only what comes into it is drawn anew. Photons per ms and fine pixel. */
 export class Raster {
-  readonly planes: readonly Float32Array[]
+  readonly #drawer: SpotDrawer
   #column = Number.NaN
   #row = Number.NaN
 
@@ -37,7 +39,11 @@ export class Raster {
     readonly channel: ChannelId,
     readonly grid: RasterGrid,
   ) {
-    this.planes = Array.from({ length: grid.layers }, () => new Float32Array(grid.size * grid.size))
+    this.#drawer = new SpotDrawer(grid)
+  }
+
+  get planes(): readonly Float32Array[] {
+    return this.#drawer.planes
   }
 
   /** Makes (column, row) of the endless grid the first pixel. */
@@ -67,7 +73,7 @@ export class Raster {
       right: (this.#column + part.right) * step,
       bottom: (this.#row + part.bottom) * step,
     }
-    this.specimen.visit(this.channel, area, spacing, (emitters) => drawAll(emitters, this.grid, this.#column, this.#row, part, this.planes))
+    this.specimen.visit(this.channel, area, spacing, (emitters) => this.#drawer.draw(emitters, this.#column, this.#row, part))
   }
 }
 
@@ -83,60 +89,76 @@ function shift(plane: Float32Array, size: number, dx: number, dy: number): void 
   }
 }
 
-const weightsX = new Float64Array(512)
+/** Largest number of pixels across a spot. */
+const widest = 256
 
-/** Draws the part of the emitters inside a rectangle. An emitter between two layers is shared by them linearly. */
-function drawAll(
-  emitters: Emitters,
-  grid: RasterGrid,
-  column: number,
-  row: number,
-  part: Rectangle,
-  planes: readonly Float32Array[],
-): void {
-  const { values } = emitters
-  const { size, step } = grid
-  for (let e = 0; e < values.length; e += Emitters.stride) {
-    const u = values[e]! / step - column
-    const v = values[e + 1]! / step - row
-    const own = values[e + 3]! / step
-    const variance = kernelSigma * kernelSigma + own * own
-    // Four sigma keep 1e-4 of the light; the soft spots of the cell's body are faint and need less.
-    const reach = Math.ceil((own > 4 ? 3 : 3.8) * Math.sqrt(variance))
-    const left = Math.max(part.left, Math.round(u) - reach)
-    const right = Math.min(part.right - 1, Math.round(u) + reach)
-    const top = Math.max(part.top, Math.round(v) - reach)
-    const bottom = Math.min(part.bottom - 1, Math.round(v) + reach)
-    if (left > right || top > bottom) continue
-    gaussian(weightsX, left, right, u, variance)
-    const height = values[e + 2]! / grid.layerStep
-    const lower = Math.min(planes.length - 1, Math.floor(height))
-    const share = height - lower
-    const photons = values[e + 4]! / (2 * Math.PI * variance)
-    // Rows by the same recurrence as in `gaussian`.
-    let fall = Math.exp((-(top - v) * (top - v)) / (2 * variance))
-    let ratio = Math.exp(-(2 * (top - v) + 1) / (2 * variance))
-    const shrink = Math.exp(-1 / variance)
-    const here = planes[lower]!
-    const above = share > 1e-6 ? planes[lower + 1] : undefined
-    const count = right - left
-    for (let y = top; y <= bottom; y++) {
-      const base = y * size + left
-      const strong = photons * fall * (above ? 1 - share : 1)
-      for (let x = 0; x <= count; x++) here[base + x]! += strong * weightsX[x]!
-      if (above) {
-        const weak = photons * fall * share
-        for (let x = 0; x <= count; x++) above[base + x]! += weak * weightsX[x]!
-      }
-      fall *= ratio
-      ratio *= shrink
+/** Draws spots; planes and tables lie in the memory of its kernel. */
+class SpotDrawer {
+  readonly planes: readonly Float32Array[]
+  readonly #weightsX: Float32Array
+  readonly #weightsY: Float32Array
+  readonly #draw: (...parameters: number[]) => void
+
+  constructor(readonly grid: RasterGrid) {
+    const plane = grid.size * grid.size
+    const memory = new KernelMemory(4 * (grid.layers * plane + 2 * widest) + 1024)
+    this.planes = Array.from({ length: grid.layers }, () => memory.floats(plane))
+    // After the planes, so that whole vectors at their end stay inside the memory.
+    this.#weightsX = memory.floats(widest)
+    this.#weightsY = memory.floats(widest)
+    this.#draw = memory.kernels<'spot'>(drawingKernels()).spot
+  }
+
+  /**
+   * Draws the part of the emitters inside a rectangle. An emitter between layers is shared by the nearest three, so that its transfer function
+   * is the parabola through theirs: their number can be small, because transfer functions change slowly with depth.
+   */
+  draw(emitters: Emitters, column: number, row: number, part: Rectangle): void {
+    const { values } = emitters
+    const { step, layerStep } = this.grid
+    for (let e = 0; e < values.length; e += Emitters.stride) {
+      const u = values[e]! / step - column
+      const v = values[e + 1]! / step - row
+      const own = values[e + 3]! / step
+      const variance = kernelSigma * kernelSigma + own * own
+      // Four sigma keep 1e-4 of the light; the soft spots of the cell's body are faint and need less.
+      const reach = Math.min(widest / 2 - 4, Math.ceil((own > 4 ? 3 : 3.8) * Math.sqrt(variance)))
+      const left = Math.max(part.left, Math.round(u) - reach)
+      const right = Math.min(part.right - 1, Math.round(u) + reach)
+      const top = Math.max(part.top, Math.round(v) - reach)
+      const bottom = Math.min(part.bottom - 1, Math.round(v) + reach)
+      if (left > right || top > bottom) continue
+      gaussian(this.#weightsX, left, right, u, variance, 1)
+      const count = Math.ceil((right - left + 1) / 4) * 4
+      this.#weightsX.fill(0, right - left + 1, count)
+      const photons = values[e + 4]! / (2 * Math.PI * variance)
+      const height = values[e + 2]! / layerStep
+      const middle = Math.min(this.planes.length - 2, Math.max(1, Math.round(height)))
+      const t = height - middle
+      const at = { left, top, bottom, v, variance, count }
+      this.#spot(middle - 1, at, (photons * t * (t - 1)) / 2)
+      this.#spot(middle, at, photons * (1 - t * t))
+      this.#spot(middle + 1, at, (photons * t * (t + 1)) / 2)
     }
+  }
+
+  #spot(
+    plane: number,
+    at: { left: number; top: number; bottom: number; v: number; variance: number; count: number },
+    photons: number,
+  ): void {
+    if (Math.abs(photons) < 1e-9) return
+    const { size } = this.grid
+    gaussian(this.#weightsY, at.top, at.bottom, at.v, at.variance, photons)
+    const weights = this.#weightsY.byteOffset
+    const into = this.planes[plane]!.byteOffset + 4 * (at.top * size + at.left)
+    this.#draw(into, 4 * size, this.#weightsX.byteOffset, weights, weights + 4 * (at.bottom - at.top + 1), 4 * at.count)
   }
 }
 
-/** exp(−(k − u)²/2σ²) for k from `first` to `last` by a recurrence of two products a step. */
-function gaussian(into: Float64Array, first: number, last: number, u: number, variance: number): void {
-  let value = Math.exp((-(first - u) * (first - u)) / (2 * variance))
+/** strength · exp(−(k − u)²/2σ²) for k from `first` to `last` by a recurrence of two products a step. */
+function gaussian(into: Float32Array, first: number, last: number, u: number, variance: number, strength: number): void {
+  let value = strength * Math.exp((-(first - u) * (first - u)) / (2 * variance))
   let ratio = Math.exp(-(2 * (first - u) + 1) / (2 * variance))
   const shrink = Math.exp(-1 / variance)
   for (let k = first; k <= last; k++) {

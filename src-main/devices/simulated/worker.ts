@@ -1,29 +1,27 @@
 /**
- * Threads of the simulated camera, one program in three roles: `camera` turns poses into frames, `windows` prepares pieces of the specimen
- * for it (its own child, so that neither stops the other), `truth` computes one ground truth and ends.
+ * Threads of the simulated camera, one program in three roles: `windows` prepares pieces of the specimen, `camera` turns poses into frames
+ * (two of them take turns), `truth` computes one ground truth and ends.
  */
-import { parentPort, Worker, workerData } from 'node:worker_threads'
-import type { Objective } from '#shared/device.ts'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { Detector } from './noise.ts'
 import { hash } from './random.ts'
-import { type SpecimenWindow, WindowBuilder, WindowPlan } from './render.ts'
+import type { SpecimenWindow } from './render.ts'
 import { FieldRenderer, litChannels } from './render-field.ts'
 import type { Pose } from './scene.ts'
 import { endothelialLayer } from './specimen.ts'
 import type { ChannelId } from './specimen-emitters.ts'
 import { renderTruth, type TruthRequest } from './truth.ts'
+import { type Field, type Speed, serveWindows, WindowStore } from './worker-windows.ts'
 
-export interface CameraSetup {
-  readonly role: 'camera'
-  readonly seed: number
-  readonly objectives: readonly Objective[]
-  readonly width: number
-  readonly height: number
-  /** This program's file. */
-  readonly program: string
-}
-interface WindowsSetup extends Omit<CameraSetup, 'role'> {
+export interface WindowsSetup extends Field {
   readonly role: 'windows'
+  /** One for each rendering thread. */
+  readonly ports: readonly MessagePort[]
+}
+export interface CameraSetup extends Field {
+  readonly role: 'camera'
+  /** To the thread that prepares windows. */
+  readonly windows: MessagePort
 }
 export interface TruthSetup {
   readonly role: 'truth'
@@ -33,160 +31,97 @@ export interface TruthSetup {
 export interface ExposeRequest {
   readonly id: number
   readonly pose: Pose
+  /** Of the pose, on the host's `performance.now()` clock. */
+  readonly time: number
   readonly exposureMs: number
 }
 export interface ExposeReply {
   readonly id: number
-  readonly data: Uint16Array<ArrayBuffer>
+  /** null: not exposed, because the specimen there was not ready. */
+  readonly data: Uint16Array<ArrayBuffer> | null
 }
 
-interface WindowRequest {
-  readonly key: string
-  readonly objective: string
-  readonly channel: ChannelId
-  readonly x: number
-  readonly y: number
-}
-interface WindowReply {
-  readonly key: string
-  readonly window: SpecimenWindow
-}
+/** Time over which the stage's speed is averaged, ms. */
+const speedEasingMs = 300
 
-type Port = NonNullable<typeof parentPort>
+/** Renders poses one after the other. */
+class Renderer {
+  readonly #specimen
+  readonly #store: WindowStore
+  readonly #fields = new Map<string, FieldRenderer>()
+  #last: { pose: Pose; exposureMs: number; picture: Float32Array } | undefined
+  #seen: { readonly pose: Pose; readonly time: number; readonly speed: Speed } | undefined
 
-function serveWindows({ seed, objectives, width, height }: WindowsSetup, to: Port): void {
-  const specimen = endothelialLayer(seed)
-  const builders = new Map<string, WindowBuilder>()
-  to.on('message', ({ key, objective, channel, x, y }: WindowRequest) => {
-    let builder = builders.get(key)
-    const lens = objectives.find((candidate) => candidate.id === objective)
-    if (!lens) return
-    builder ??= new WindowBuilder(new WindowPlan(lens, width, height, channel), specimen)
-    // The latest three stay: their drawings are large.
-    builders.delete(key)
-    builders.set(key, builder)
-    if (builders.size > 3) builders.delete(builders.keys().next().value as string)
-    const window = builder.build(x, y)
-    to.postMessage(
-      { key, window } satisfies WindowReply,
-      window.layers.map((layer) => layer.buffer as ArrayBuffer),
-    )
-  })
-}
-
-/** Of the stage, µm/ms. */
-interface Speed {
-  readonly x: number
-  readonly y: number
-}
-
-/** Windows by objective and channel: the one in use, and the one that the motion will need. */
-class WindowStore {
-  readonly #ready = new Map<string, SpecimenWindow[]>()
-  readonly #pending = new Map<string, number>()
-  #wake: (() => void)[] = []
-  /** ms that the latest windows took, from order to delivery. */
-  #delay = 400
-  readonly #worker: Worker
-
-  constructor(setupOfCamera: CameraSetup) {
-    this.#worker = new Worker(setupOfCamera.program, { workerData: { ...setupOfCamera, role: 'windows' } satisfies WindowsSetup })
-    this.#worker.on('message', ({ key, window }: WindowReply) => {
-      this.#delay = 0.6 * this.#delay + 0.4 * (performance.now() - (this.#pending.get(key) ?? 0))
-      this.#pending.delete(key)
-      const kept = this.#ready.get(key) ?? []
-      this.#ready.set(key, [window, ...kept].slice(0, 2))
-      for (const wake of this.#wake.splice(0)) wake()
-    })
-    this.#worker.on('error', (error) => {
-      throw error
-    })
+  constructor(readonly setup: CameraSetup) {
+    this.#specimen = endothelialLayer(setup.seed)
+    this.#store = new WindowStore(setup.windows)
   }
 
-  /** The window for a pose; waits until it has been prepared. */
-  async at(field: FieldRenderer, channel: ChannelId, pose: Pose, speed: Speed): Promise<SpecimenWindow> {
-    const key = `${field.objective.id} ${channel}`
-    for (;;) {
-      const found = this.#ready.get(key)?.find((window) => field.covers(channel, window, pose))
-      if (found) return found
-      this.#order(key, field, channel, pose, speed)
-      await new Promise<void>((resolve) => this.#wake.push(resolve))
-    }
+  /** Each frame's noise depends on the seed and the frame alone, whichever thread makes it. */
+  async expose(request: ExposeRequest): Promise<ExposeReply> {
+    const picture = await this.#expect(request)
+    if (!picture) return { id: request.id, data: null }
+    const data = new Detector(hash(this.setup.seed, request.id, 99)).expose(picture) as Uint16Array<ArrayBuffer>
+    return { id: request.id, data }
   }
 
-  /** Has the next window prepared when the stage is about to leave this one. */
-  prefetch(field: FieldRenderer, channel: ChannelId, pose: Pose, speed: Speed): void {
-    const key = `${field.objective.id} ${channel}`
-    if (this.#pending.has(key)) return
-    // Where the stage will be when a window ordered now has come, with time to spare.
-    const lead = 1.5 * this.#delay
-    const ahead = { ...pose, x: pose.x + speed.x * lead, y: pose.y + speed.y * lead }
-    if (!this.#ready.get(key)?.some((window) => field.covers(channel, window, ahead))) this.#order(key, field, channel, pose, speed)
-  }
-
-  /** Orders the window that still holds the field now and lasts longest in the direction of the motion. */
-  #order(key: string, field: FieldRenderer, channel: ChannelId, pose: Pose, speed: Speed): void {
-    if (this.#pending.has(key)) return
-    const pace = Math.max(Math.abs(speed.x), Math.abs(speed.y))
-    const reach = pace > 1e-3 ? (0.9 * field.renderer(channel).plan.slackAt(pose.z)) / pace : 0
-    this.#pending.set(key, performance.now())
-    const request: WindowRequest = { key, objective: field.objective.id, channel, x: pose.x + speed.x * reach, y: pose.y + speed.y * reach }
-    this.#worker.postMessage(request)
-  }
-}
-
-function serveCamera(camera: CameraSetup, to: Port): void {
-  const { seed, objectives, width, height } = camera
-  const specimen = endothelialLayer(seed)
-  const detector = new Detector(hash(seed, 99))
-  const store = new WindowStore(camera)
-  const fields = new Map<string, FieldRenderer>()
-  let last: { pose: Pose; exposureMs: number; picture: Float32Array } | undefined
-  let seen: { pose: Pose; time: number } | undefined
-  let queue = Promise.resolve()
-
-  const expect = async (pose: Pose, exposureMs: number): Promise<Float32Array> => {
+  async #expect({ pose, time, exposureMs }: ExposeRequest): Promise<Float32Array | undefined> {
+    const { objectives, width, height } = this.setup
     const objective = objectives.find((candidate) => candidate.id === pose.objective)
     const lit = litChannels(pose)
     if (!objective || lit.length === 0) return new Float32Array(width * height)
-    let field = fields.get(objective.id)
-    field ??= new FieldRenderer(objective, width, height)
-    fields.set(objective.id, field)
-    const now = performance.now()
-    const elapsed = seen ? Math.max(1, now - seen.time) : 1
-    const speed = seen ? { x: (pose.x - seen.pose.x) / elapsed, y: (pose.y - seen.pose.y) / elapsed } : { x: 0, y: 0 }
-    seen = { pose, time: now }
-    if (last && last.exposureMs === exposureMs && samePose(last.pose, pose)) return last.picture
+    const field = this.#fields.get(objective.id) ?? new FieldRenderer(objective, width, height)
+    this.#fields.set(objective.id, field)
+    const speed = this.#speedAt(pose, time)
+    if (this.#last && this.#last.exposureMs === exposureMs && samePicture(this.#last.pose, pose)) return this.#last.picture
     const windows = new Map<ChannelId, SpecimenWindow>()
-    for (const { channel } of lit) windows.set(channel, await store.at(field, channel, pose, speed))
-    for (const { channel } of lit) store.prefetch(field, channel, pose, speed)
-    const picture = field.expect(pose, exposureMs, specimen, windows)
-    last = { pose, exposureMs, picture }
+    for (const { channel } of lit) {
+      const window = await this.#store.at(field, channel, pose, speed)
+      if (!window) return undefined
+      windows.set(channel, window)
+    }
+    for (const { channel } of lit) this.#store.prefetch(field, channel, pose, speed)
+    const picture = field.expect(pose, exposureMs, this.#specimen, windows)
+    this.#last = { pose, exposureMs, picture }
     return picture
   }
 
-  const expose = async ({ id, pose, exposureMs }: ExposeRequest) => {
-    const data = detector.expose(await expect(pose, exposureMs)) as Uint16Array<ArrayBuffer>
-    to.postMessage({ id, data } satisfies ExposeReply, [data.buffer])
+  /** Eased: a stage that goes to and fro travels nowhere, and needs no specimen prepared ahead of it. */
+  #speedAt(pose: Pose, time: number): Speed {
+    const before = this.#seen
+    const elapsed = before ? time - before.time : 0
+    if (!before || elapsed <= 0) {
+      this.#seen = { pose, time, speed: { x: 0, y: 0 } }
+      return this.#seen.speed
+    }
+    const weight = 1 - Math.exp(-elapsed / speedEasingMs)
+    const ease = (old: number, way: number) => old + weight * (way / elapsed - old)
+    const speed = { x: ease(before.speed.x, pose.x - before.pose.x), y: ease(before.speed.y, pose.y - before.pose.y) }
+    this.#seen = { pose, time, speed }
+    return speed
   }
-  to.on('message', (request: ExposeRequest) => {
-    queue = queue.then(() => expose(request))
+}
+
+function samePicture(a: Pose, b: Pose): boolean {
+  const light = (pose: Pose) => JSON.stringify(litChannels(pose))
+  return a.x === b.x && a.y === b.y && a.z === b.z && a.objective === b.objective && light(a) === light(b)
+}
+
+function serveCamera(setup: CameraSetup, port: MessagePort): void {
+  const renderer = new Renderer(setup)
+  let queue = Promise.resolve()
+  port.on('message', (request: ExposeRequest) => {
+    queue = queue.then(async () => {
+      const reply = await renderer.expose(request)
+      port.postMessage(reply, reply.data ? [reply.data.buffer] : [])
+    })
   })
 }
 
-function samePose(a: Pose, b: Pose): boolean {
-  const sameLight = litChannels(a).every(({ channel }) => a.light[channel] === b.light[channel])
-  return (
-    a.x === b.x && a.y === b.y && a.z === b.z && a.objective === b.objective && sameLight && litChannels(a).length === litChannels(b).length
-  )
-}
-
-const port = parentPort
-const setup = workerData as CameraSetup | WindowsSetup | TruthSetup
-if (port) {
-  if (setup.role === 'truth') {
-    const image = renderTruth(setup.request)
-    port.postMessage(image, [image.data.buffer as ArrayBuffer])
-  } else if (setup.role === 'windows') serveWindows(setup, port)
-  else serveCamera(setup, port)
+const setup = workerData as WindowsSetup | CameraSetup | TruthSetup
+if (parentPort && setup.role === 'windows') serveWindows(setup, setup.ports)
+else if (parentPort && setup.role === 'camera') serveCamera(setup, parentPort)
+else if (parentPort && setup.role === 'truth') {
+  const image = renderTruth(setup.request)
+  parentPort.postMessage(image, [image.data.buffer as ArrayBuffer])
 }
