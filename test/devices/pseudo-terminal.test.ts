@@ -4,7 +4,7 @@ import { coolLedPe300 } from '#main/devices/drivers/coolled-pe300.ts'
 import { systemBinding } from '#main/devices/serial/binding.ts'
 import { Port } from '#main/devices/serial/port.ts'
 import { isAbort, isError } from '#shared/errors.ts'
-import { failOnLeaks } from '#test/helpers/leaks.ts'
+import { activeResources, failOnLeaks, leaksSince } from '#test/helpers/leaks.ts'
 import { type EmulatorProcess, emulatorProcess } from '../helpers/pty.ts'
 import { sleep } from './simulated.ts'
 
@@ -95,13 +95,11 @@ describe('drivers on a real serial port', () => {
 
   it('leaves no handle open', async () => {
     const emulator = await emulate('asi-ms2000', 115_200)
-    const handles = () => process.getActiveResourcesInfo().sort()
-    const before = handles()
+    const before = activeResources()
     const devices = await asiMs2000.open(emulator, { stage: {}, focus: {} })
     await devices.focus?.moveTo(3)
     await devices[Symbol.asyncDispose]()
-    await sleep(20)
-    expect(handles()).toEqual(before)
+    await expect.poll(() => leaksSince(before)).toBe('')
   })
 })
 
