@@ -45,14 +45,11 @@ export function useLivePicture(target: Readonly<ShallowRef<PictureTarget | null>
   })
 
   /** A picture of another network, or of none, must not stay on the screen beside a newer one. */
-  watch(
-    () => [live.state.enhance, live.state.model],
-    () => {
-      provenance.value = null
-      contrast.observe('enhanced', null)
-      void target.value?.show('enhanced', null)
-    },
-  )
+  watch([() => live.state.enhance, () => live.state.model], () => {
+    provenance.value = null
+    contrast.observe('enhanced', null)
+    void target.value?.show('enhanced', null)
+  })
 
   useIntervalFn(() => {
     const now = performance.now()

@@ -60,10 +60,15 @@ describe('first light', () => {
     // Of a frame exposed after the stage came to rest, however late the pictures are.
     const settled = Date.now() + 500
     await expect.poll(() => live().newestEnhanced?.source.metadata.time ?? 0, { timeout: 60_000 }).toBeGreaterThan(settled)
+    // On screen it says what it is, and stays there while the host's state goes on changing.
+    const badge = page.getByRole('link', { name: /made by a network/i })
+    await badge.waitFor({ timeout: 60_000 })
     const enhanced = live().newestEnhanced!
     // Optics, network and a browser without a GPU share two cores: a pause leaves them to the comparison.
     await page.getByTestId('live-toggle').click()
     await expect.poll(() => live().state.value.running, { timeout: 20_000 }).toBe(false)
+    await page.waitForTimeout(1500)
+    expect(await badge.isVisible()).toBe(true)
     const truth = await app.host.parts.truth()
     const raw = enhanced.source
     expect(enhanced.width).toBe(truth.width)
@@ -81,6 +86,23 @@ describe('first light', () => {
     await expect.poll(() => rows.count()).toBe(2)
     await rows.first().click()
     await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])', { timeout: 15_000 })
+  })
+
+  it('records every frame and goes on recording while the window reloads', { timeout: 120_000 }, async () => {
+    await page.getByTestId('nav-live').click()
+    await page.getByTestId('live-toggle').click()
+    await page.getByTestId('record').click()
+    const recording = () => app.host.parts.recorder.state.value
+    await expect.poll(() => recording().frames, { timeout: 30_000 }).toBeGreaterThan(5)
+    await page.reload()
+    const atReload = recording().frames
+    await expect.poll(() => recording().frames, { timeout: 30_000 }).toBeGreaterThan(atReload + 5)
+    await page.getByTestId('record').click()
+    await expect.poll(() => recording().recording, { timeout: 30_000 }).toBe(false)
+    expect(recording().problem).toBeNull()
+    await expect
+      .poll(() => app.host.parts.data.sessions.value.find(({ kind }) => kind === 'recording'), { timeout: 30_000 })
+      .toMatchObject({ complete: true })
   })
 
   it('stops motion and light with Escape', async () => {

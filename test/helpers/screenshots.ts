@@ -24,7 +24,7 @@ export async function takeScreenshots(home: string, images: string): Promise<str
     const { live, recorder, data, inference } = app.host.parts
     await until(page, () => live.newest !== null)
     await page.getByTestId('enhance-toggle').click()
-    await until(page, () => live.newestEnhanced !== null)
+    await page.getByTestId('network-badge').first().waitFor({ timeout: 60_000 })
     await page.waitForTimeout(3000)
     await take('live')
     await page.getByTestId('view-mode-side').click()
