@@ -12,7 +12,7 @@ export interface Plane {
 
 /** Pixels as floats; a copy, also of floats, because the caller's pixels are not ours to change. */
 export function toFloats(data: Pixels): Float32Array {
-  return Float32Array.from(data)
+  return new Float32Array(data)
 }
 
 /** (value − offset) / scale, in place. */
