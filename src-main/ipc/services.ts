@@ -1,11 +1,11 @@
 /** The contract, name by name, carried out by the host's parts. Inputs are validated before they come here. */
-import type { Api, Histogram, PreviewHeader } from '#shared/api.ts'
+import type { Api, Histogram, PreviewHeader, Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { bytesOf, type Frame, pixelTypeOf } from '#shared/image/frame.ts'
-import type { Services, StreamSink } from '#shared/rpc/remote.ts'
-import type { EnhancedFrame } from '../acquisition/live.ts'
+import type { Services, StreamFrame } from '#shared/rpc/remote.ts'
 import { histogramOf } from '../analysis/histogram.ts'
 import type { HostParts } from '../host.ts'
+import { previewStream } from './preview.ts'
 
 export function createServices(parts: HostParts): Services<Api> {
   const { control, live, recorder, captures, data, inference, jobs, uploads, settings, log, clients } = parts
@@ -96,14 +96,14 @@ export function createServices(parts: HostParts): Services<Api> {
       'clients.state': (listener) => clients.state.watch(listener),
     },
     streamsDown: {
-      'live.preview': ({ kind }, sink) => {
-        if (kind === 'raw') {
-          if (live.newest) void preview(sink, live.newest, null)
-          return live.onFrame((frame) => void preview(sink, frame, null))
-        }
-        if (live.newestEnhanced) void preview(sink, live.newestEnhanced, live.newestEnhanced)
-        return live.onEnhanced((frame) => void preview(sink, frame, frame))
-      },
+      'live.preview': ({ kind }, sink) =>
+        kind === 'raw'
+          ? previewStream({ newest: live.newest, onFrame: (listener) => live.onFrame(listener) }, sink, (frame, dropped) =>
+              previewOf(frame, null, dropped),
+            )
+          : previewStream({ newest: live.newestEnhanced, onFrame: (listener) => live.onEnhanced(listener) }, sink, (frame, dropped) =>
+              previewOf(frame, frame.provenance, dropped),
+            ),
     },
     streamsUp: {
       'file.upload': (params, frames, caller) => uploads.receive(params, frames, caller),
@@ -116,21 +116,20 @@ async function done(task: Promise<unknown>): Promise<null> {
   return null
 }
 
-/** Offers one picture to a window. The header, with its histogram of the host's data, is made only if the picture really goes. */
-async function preview(sink: StreamSink<PreviewHeader>, frame: Frame, enhanced: EnhancedFrame | null): Promise<void> {
-  if (sink.closed.aborted) return
-  const header = (): PreviewHeader => ({
-    kind: enhanced ? 'enhanced' : 'raw',
-    width: frame.width,
-    height: frame.height,
-    pixelType: pixelTypeOf(frame.data),
-    metadata: frame.metadata,
-    histogram: histogramOf(frame.data, frame.data instanceof Uint16Array ? 65535 : undefined),
-    provenance: enhanced?.provenance ?? null,
-    dropped: sink.dropped,
-  })
-  // A window that closes while a frame is under way is not a fault.
-  await sink.send(() => ({ header: header(), bytes: bytesOf(frame.data) })).catch(() => undefined)
+/** One picture for a window, with the histogram of the host's data. */
+function previewOf(frame: Frame, provenance: Provenance | null, dropped: number): StreamFrame<PreviewHeader> {
+  const { width, height, data, metadata } = frame
+  const header: PreviewHeader = {
+    kind: provenance ? 'enhanced' : 'raw',
+    width,
+    height,
+    pixelType: pixelTypeOf(data),
+    metadata,
+    histogram: histogramOf(data, data instanceof Uint16Array ? 65535 : undefined),
+    provenance,
+    dropped,
+  }
+  return { header, bytes: bytesOf(data) }
 }
 
 function imageOf(

@@ -1,6 +1,8 @@
 /** Previews through the contract over WebSocket, against the same bytes through a bare WebSocket. */
 import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import { histogramOf } from '#main/analysis/histogram.ts'
 import { webSocketTransport } from '#main/ipc/web-socket.ts'
@@ -21,10 +23,10 @@ export async function benchPreview(): Promise<Measured> {
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1', perMessageDeflate: false })
   await once(server, 'listening')
   const address = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const connect = async (): Promise<[WebSocket, WebSocket]> => {
+  const connect = async (): Promise<[WebSocket, WebSocket, Duplex]> => {
     const client = new WebSocket(address, { perMessageDeflate: false })
-    const [[accepted]] = await Promise.all([once(server, 'connection'), once(client, 'open')])
-    return [accepted as WebSocket, client]
+    const [[accepted, request]] = await Promise.all([once(server, 'connection'), once(client, 'open')])
+    return [accepted as WebSocket, client, (request as IncomingMessage).socket]
   }
   try {
     // The contract keeps a window of two frames; so does the bare socket, with a byte for a credit.
@@ -51,7 +53,7 @@ export async function benchPreview(): Promise<Measured> {
       return rate
     }
     const contract = async () => {
-      const [host, client] = await connect()
+      const [host, client, stream] = await connect()
       let began = 0
       const produce = (sink: StreamSink<PreviewHeader>) => {
         began = performance.now()
@@ -65,7 +67,7 @@ export async function benchPreview(): Promise<Measured> {
         return () => undefined
       }
       const off = new AbortController()
-      serve(api, previewServices(produce), webSocketTransport(host), { client: 'bench', gone: off.signal })
+      serve(api, previewServices(produce), webSocketTransport(host, { stream }), { client: 'bench', gone: off.signal })
       const remote = createClient(api, webSocketTransport(client))
       let received = 0
       await new Promise<void>((resolve) => {
