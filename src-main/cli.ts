@@ -58,7 +58,7 @@ function describe(exit: (code: number) => void): Command {
   program
     .command('snap')
     .description('take one picture and store it as a session; prints the session’s folder')
-    .option('--configuration <name>', 'microscope: “demo”, or a configuration’s file', 'demo')
+    .option('--configuration <name>', 'microscope: “demo”, the name of a configuration, or a configuration’s .json file', 'demo')
     .option('--exposure <ms>', 'exposure, ms', positive)
     .option('--channel <name>', 'light channel by name or letter (default: FITC, else the first)')
     .option('--level <percent>', 'light, percent of its maximum (default: 50)', percent)
@@ -161,9 +161,14 @@ interface SnapOptions extends Omit<Parameters<typeof snap>[1], 'exposureMs'> {
 
 async function takeSnap({ exposure, out, ...request }: SnapOptions): Promise<void> {
   await untilSignal(async (signal) => {
-    const host = await createHost({ shell: 'browser', ...(out === undefined ? {} : { dataFolder: resolve(out) }) })
+    const configuration = request.configuration.endsWith('.json') ? resolve(request.configuration) : request.configuration
+    const host = await createHost({
+      shell: 'browser',
+      configurationFile: configuration,
+      ...(out === undefined ? {} : { dataFolder: resolve(out) }),
+    })
     try {
-      const sessions = await snap(host, { ...request, ...(exposure === undefined ? {} : { exposureMs: exposure }) }, signal)
+      const sessions = await snap(host, { ...request, configuration, ...(exposure === undefined ? {} : { exposureMs: exposure }) }, signal)
       for (const session of sessions) print(session)
     } finally {
       await withinLimit(host.close())

@@ -11,6 +11,7 @@ export class DataFolder implements AsyncDisposable {
   readonly #sessions = new Cell<readonly SessionSummary[]>([])
   readonly #unreadable = new Cell<readonly UnreadableSession[]>([])
   readonly #state: Cell<StorageState>
+  #change: Promise<void> = Promise.resolve()
   #open: { readonly store: SessionStore; readonly disposer: Disposer } | null = null
 
   private constructor(
@@ -50,7 +51,13 @@ export class DataFolder implements AsyncDisposable {
   }
 
   /** Goes over to another folder. If that cannot be used, the present one stays. */
-  async change(folder: string): Promise<void> {
+  change(folder: string): Promise<void> {
+    const turn = this.#change.then(() => this.#goOver(folder))
+    this.#change = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #goOver(folder: string): Promise<void> {
     const store = await openSessionStore(folder, { software: this.software })
     const disposer = new Disposer()
     disposer.use(store)

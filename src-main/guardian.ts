@@ -21,8 +21,9 @@ interface Message {
 
 let ports: readonly SafeState[] = []
 
-/** The host's Ctrl-C goes to the whole group; the host will say goodbye by itself. */
+/** Signals to the whole group (Ctrl-C, a service manager's stop) also reach the host, which says goodbye or dies: the pipe tells which. */
 process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
 process.on('SIGHUP', () => {})
 
 const lines = createInterface({ input: process.stdin })

@@ -42,6 +42,8 @@ export interface HostOptions {
   readonly folders?: AppFolders
   /** Overrides the data folder of the settings, for this run only. */
   readonly dataFolder?: string
+  /** A configuration file that this run may open by its path, beside those in the configuration folder. Never from a window. */
+  readonly configurationFile?: string
   /** How the inference process is started; Electron gives a utility process. */
   readonly spawnInference?: InferenceOptions['spawn']
 }
@@ -99,8 +101,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       }),
     )
     const guardian = disposer.use(await startGuardian())
-    const microscopes = join(folders.config, 'microscopes')
-    const control = disposer.use(new MicroscopeControl((name, signal) => openGuarded(name, microscopes, guardian, signal)))
+    const fileOf = (name: string) => configurationPath(name, join(folders.config, 'microscopes'), options.configurationFile)
+    const control = disposer.use(new MicroscopeControl((name, signal) => openGuarded(fileOf(name), guardian, signal)))
     const live = disposer.use(new LiveView(inference))
     const recorder = disposer.use(new Recorder())
     const sessions = () => data.store
@@ -124,8 +126,17 @@ export async function createHost(options: HostOptions): Promise<Host> {
       data,
       truth: () => truthOf(control.microscope),
       changeSettings: async (change) => {
-        if (change.dataFolder !== undefined && change.dataFolder !== data.state.value.folder) await data.change(change.dataFolder)
+        const { dataFolder } = settings.state.value
+        const moves = change.dataFolder !== undefined && change.dataFolder !== data.state.value.folder
+        if (moves && recorder.recording) throw new AppError('Busy', 'A recording writes to the present data folder. Stop it first.')
+        // Validated before anything moves, and taken back where the folder cannot be used.
         const changed = settings.change(change)
+        if (moves) {
+          await data.change(changed.dataFolder).catch((error: unknown) => {
+            settings.change({ dataFolder })
+            throw error
+          })
+        }
         if (change.provider !== undefined) inference.chooseProvider(change.provider)
         return changed
       },
@@ -142,13 +153,16 @@ export async function createHost(options: HostOptions): Promise<Host> {
     disposer.add(logProblems(parts))
     disposer.add(guardAbsence(parts))
     const services = createServices(parts)
+    const windows = new Set<Disposable>()
     log.info('host', `Deepscope ${version} started.`)
 
     return {
       parts,
       services,
-      attach: (transport) => attach(transport, { services, clients, log }),
+      attach: (transport) => attach(transport, { services, clients, log, windows }),
       close: async () => {
+        // Nobody may switch on again what is switched off now.
+        for (const window of windows) window[Symbol.dispose]()
         // Motion and light first: files may take longer to close.
         await control.stop().catch((error: unknown) => log.error('host', 'Motion or light could not be stopped.', error))
         await disposer.dispose()
@@ -160,19 +174,38 @@ export async function createHost(options: HostOptions): Promise<Host> {
   }
 }
 
-function attach(transport: Transport, { services, clients, log }: { services: Services<Api>; clients: Clients; log: Log }): void {
-  const caller = createCaller(transport)
-  clients.add(caller)
-  serve(api, services, transport, caller, { onProblem: (problem) => log.warn('window', problem.message) })
+interface Reception {
+  readonly services: Services<Api>
+  readonly clients: Clients
+  readonly log: Log
+  readonly windows: Set<Disposable>
 }
 
-/** Opens a microscope by its name and tells the guardian how to make it safe, before anything can move. */
-async function openGuarded(name: string, folder: string, guardian: Guard, signal: AbortSignal): Promise<Microscope> {
-  // The name may come from a browser: it never becomes a path.
+function attach(transport: Transport, { services, clients, log, windows }: Reception): void {
+  const caller = createCaller(transport)
+  clients.add(caller)
+  const served = serve(api, services, transport, caller, { onProblem: (problem) => log.warn('window', problem.message) })
+  windows.add(served)
+  transport.onClose(() => windows.delete(served))
+}
+
+/** `demo`, or the file of a configuration. The name may come from a browser: only what the host itself was given may be a path. */
+function configurationPath(name: string, folder: string, allowed: string | undefined): string {
+  if (name === 'demo' || name === allowed) return name
   if (!/^[\w][\w .-]*$/.test(name)) throw new AppError('BadRequest', `“${name}” is not the name of a microscope.`)
-  const microscope = await openConfiguration(name === 'demo' ? name : join(folder, `${name}.json`), signal)
+  return join(folder, `${name}.json`)
+}
+
+/** Opens a microscope and tells the guardian how to make it safe, until it is closed. */
+async function openGuarded(configuration: string, guardian: Guard, signal: AbortSignal): Promise<Microscope> {
+  const microscope = await openConfiguration(configuration, signal)
   guardian.protect(microscope.safeStates)
-  return microscope
+  const close = async () => {
+    await microscope[Symbol.asyncDispose]()
+    // The ports are free for others now, and none of our business.
+    guardian.protect([])
+  }
+  return { ...microscope, [Symbol.asyncDispose]: close }
 }
 
 async function truthOf(microscope: Microscope | null): ReturnType<TruthSource['truth']> {
@@ -209,15 +242,18 @@ function guardAbsence({ clients, control, live, recorder, log }: HostParts): () 
   let timer: NodeJS.Timeout | null = null
   const darken = async () => {
     if (recorder.recording) return
-    log.info('host', 'No window has been connected for 10 s: live view and light are off.')
-    await live.stop()
+    log.info('host', 'No window has been connected for 10 s: light and live view are off.')
     await control.lightOff()
+    await live.stop()
   }
   const offWriter = clients.onWriterGone(() => void control.halt())
+  // A host that never had a window, such as that of a single snap, has nobody to lose.
+  let seen = false
   const offState = clients.state.watch(({ count }) => {
     if (timer) clearTimeout(timer)
     timer = null
-    if (count > 0) return
+    seen ||= count > 0
+    if (count > 0 || !seen) return
     timer = setTimeout(
       () => void darken().catch((error: unknown) => log.error('host', 'The light could not be switched off.', error)),
       lightTimeoutMs,
@@ -226,7 +262,7 @@ function guardAbsence({ clients, control, live, recorder, log }: HostParts): () 
   })
   // A recording that ends while nobody watches must not leave the light on.
   const offRecorder = recorder.state.watch(({ recording }) => {
-    if (!recording && clients.state.value.count === 0 && live.state.value.running)
+    if (seen && !recording && clients.state.value.count === 0 && live.state.value.running)
       void darken().catch((error: unknown) => log.error('host', messageOf(error)))
   })
   return () => {

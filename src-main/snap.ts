@@ -5,7 +5,7 @@ import { AppError } from '#shared/errors.ts'
 import type { Host } from './host.ts'
 
 export interface SnapRequest {
-  /** `demo`, or a configuration's path. */
+  /** `demo`, a configuration's name, or the path that the host was allowed to open. */
   readonly configuration: string
   readonly exposureMs?: number
   /** Id or OME name; default FITC, else the first one. */

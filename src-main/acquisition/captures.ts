@@ -24,25 +24,42 @@ interface Parts {
 }
 
 export class Captures {
+  #turn: Promise<unknown> = Promise.resolve()
+  #ending = new AbortController()
+
   constructor(private readonly parts: Parts) {}
 
   /** Opens a microscope, ending what the previous one was doing. */
-  async connect(configuration: string): Promise<void> {
-    await this.#quiet()
-    this.parts.live.forget()
-    await this.parts.control.connect(configuration)
+  connect(configuration: string): Promise<void> {
+    this.#interrupt()
+    return this.#inTurn(async () => {
+      await this.#quiet()
+      await this.parts.control.connect(configuration)
+    })
   }
 
-  async disconnect(): Promise<void> {
-    await this.#quiet()
-    this.parts.live.forget()
-    await this.parts.control.disconnect()
+  disconnect(): Promise<void> {
+    this.#interrupt()
+    return this.#inTurn(async () => {
+      await this.#quiet()
+      await this.parts.control.disconnect()
+    })
+  }
+
+  startLive(): Promise<void> {
+    return this.#inTurn(() => this.parts.live.start(this.parts.control.camera))
   }
 
   /** Live view cannot end under a recording, which needs its frames. */
   async stopLive(): Promise<void> {
-    if (this.parts.recorder.recording) throw new AppError('Busy', 'A recording needs the camera. Stop the recording first.')
-    await this.parts.live.stop()
+    this.#refuseWhileRecording('A recording needs the camera.')
+    await this.#inTurn(() => this.parts.live.stop())
+  }
+
+  /** A session has one pixel size, so the objective stays while it is recorded. */
+  async selectObjective(objective: string, signal?: AbortSignal): Promise<void> {
+    this.#refuseWhileRecording('A recording has one objective.')
+    await this.parts.control.selectObjective(objective, signal)
   }
 
   /**
@@ -50,15 +67,16 @@ export class Captures {
    * Returns the id of the raw session.
    */
   async snap(enhanced: boolean, signal?: AbortSignal): Promise<string> {
-    const camera = this.parts.control.camera
-    const wasRunning = this.parts.live.state.value.running
-    const frame = await nextFrame(camera, wasRunning, signal)
+    const { settings, inference, control, live } = this.parts
+    const frame = await this.#inTurn(() => {
+      const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
+      return nextFrame(control.camera, live.state.value.running, ends)
+    })
     const raw = await this.#store(frame, this.#newSession('Snap', 'snap', frame), signal)
     if (!enhanced) return raw
-    const { settings, inference } = this.parts
     const prediction = await inference.predict(
       {
-        model: this.parts.live.state.value.model ?? settings.value.model,
+        model: live.state.value.model ?? settings.value.model,
         width: frame.width,
         height: frame.height,
         data: frame.data,
@@ -75,28 +93,47 @@ export class Captures {
       metadata: { ...frame.metadata, pixelSizeUm: prediction.pixelSizeUm },
     }
     const session = this.#newSession('Snap enhanced', 'enhanced', picture)
-    await this.#store(
-      picture,
-      { ...session, provenance: prediction.provenance, microscope: { ...(session.microscope as object), madeFrom: raw } },
-      signal,
-    )
+    const microscope = { ...this.parts.control.state.value, madeFrom: raw }
+    await this.#store(picture, { ...session, provenance: prediction.provenance, microscope }, signal)
     return raw
   }
 
   /** Starts recording every frame of the running camera; starts live view where it is not running. Returns the session's id. */
-  async startRecording(name: string): Promise<string> {
-    const { control, live, recorder } = this.parts
-    if (recorder.recording) throw new AppError('Busy', 'A recording is already running. Stop it first.')
-    await live.start(control.camera)
-    const frame = live.newest ?? (await nextFrame(control.camera, true))
-    const writer = await this.parts.sessions().create(this.#newSession(name || 'Recording', 'recording', frame))
-    recorder.start(control.camera, writer, control.microscope?.quiet())
-    return writer.id
+  startRecording(name: string): Promise<string> {
+    return this.#inTurn(async () => {
+      const { control, live, recorder } = this.parts
+      if (recorder.recording) throw new AppError('Busy', 'A recording is already running. Stop it first.')
+      const camera = control.camera
+      await live.start(camera)
+      // The session's pixel size is that of a frame taken now, not of one seen through another objective.
+      const frame = await nextFrame(camera, true, this.#ending.signal)
+      const writer = await this.parts.sessions().create(this.#newSession(name || 'Recording', 'recording', frame))
+      recorder.start(camera, writer, control.microscope?.quiet())
+      return writer.id
+    })
+  }
+
+  #refuseWhileRecording(why: string): void {
+    if (this.parts.recorder.recording) throw new AppError('Busy', `${why} Stop the recording first.`)
+  }
+
+  /** Gives up the frame that somebody waits for: the microscope is about to change. */
+  #interrupt(): void {
+    this.#ending.abort(abortError())
+    this.#ending = new AbortController()
+  }
+
+  /** The camera is one: what starts, stops or awaits it happens one after the other. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(task)
+    this.#turn = turn.catch(() => undefined)
+    return turn
   }
 
   async #quiet(): Promise<void> {
     if (this.parts.recorder.recording) await this.parts.recorder.stop()
     await this.parts.live.stop()
+    this.parts.live.forget()
   }
 
   #newSession(name: string, kind: NewSession['kind'], frame: Frame): NewSession {

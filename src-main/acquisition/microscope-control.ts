@@ -15,6 +15,7 @@ export class MicroscopeControl implements AsyncDisposable {
   #opened: { readonly microscope: Microscope; readonly disposer: Disposer } | null = null
   #opening: AbortController | null = null
   #change: Promise<void> = Promise.resolve()
+  #disposed = false
   #stageTarget: { x: number; y: number } | null = null
   #focusTarget: number | null = null
 
@@ -40,6 +41,7 @@ export class MicroscopeControl implements AsyncDisposable {
   connect(configuration: string): Promise<void> {
     return this.#inTurn(async () => {
       await this.#close()
+      if (this.#disposed) throw abortError('Deepscope is closing.')
       const opening = new AbortController()
       this.#opening = opening
       this.#state.patch({ configuration })
@@ -137,7 +139,9 @@ export class MicroscopeControl implements AsyncDisposable {
     await this.camera.setExposure(exposureMs)
   }
 
+  /** For good: what is still asked to connect is refused. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
     await this.disconnect()
   }
 

@@ -1,14 +1,23 @@
 /** The contract, name by name, carried out by the host's parts. Inputs are validated before they come here. */
+import { rm } from 'node:fs/promises'
 import type { Api, Histogram, PreviewHeader, Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { bytesOf, type Frame, pixelTypeOf } from '#shared/image/frame.ts'
 import type { Services, StreamFrame } from '#shared/rpc/remote.ts'
 import { histogramOf } from '../analysis/histogram.ts'
 import type { HostParts } from '../host.ts'
+import type { SessionReader, SessionStore } from '../storage/dataset.ts'
 import { previewStream } from './preview.ts'
 
 export function createServices(parts: HostParts): Services<Api> {
   const { control, live, recorder, captures, data, inference, jobs, uploads, settings, log, clients } = parts
+  /** A slider asks for many frames of one session, whose index need not be read again for each. */
+  let opened: { readonly store: SessionStore; readonly session: string; readonly reader: SessionReader } | null = null
+  const readerOf = async (session: string, index: number) => {
+    if (opened?.store === data.store && opened.session === session && index < opened.reader.frames.length) return opened.reader
+    opened = { store: data.store, session, reader: await data.store.open(session) }
+    return opened.reader
+  }
   return {
     mayWrite: (caller) => clients.mayWrite(caller.client),
     calls: {
@@ -25,10 +34,10 @@ export function createServices(parts: HostParts): Services<Api> {
       'stage.move': (move, { signal }) => done(control.moveStage(move, signal)),
       'focus.move': (move, { signal }) => done(control.moveFocus(move, signal)),
       'light.set': ({ channel, ...change }, { signal }) => done(control.setLight(channel, change, signal)),
-      'objective.select': ({ objective }, { signal }) => done(control.selectObjective(objective, signal)),
+      'objective.select': ({ objective }, { signal }) => done(captures.selectObjective(objective, signal)),
       'camera.exposure': ({ exposureMs }) => done(control.setExposure(exposureMs)),
 
-      'live.start': () => done(live.start(control.camera)),
+      'live.start': () => done(captures.startLive()),
       'live.stop': () => done(captures.stopLive()),
       'live.enhance': ({ on, model }) => {
         live.setEnhance(on, model ?? settings.state.value.model)
@@ -45,11 +54,12 @@ export function createServices(parts: HostParts): Services<Api> {
       'record.stop': () => recorder.stop(),
 
       'sessions.open': async ({ session }) => {
-        const { summary, frames, provenance, notes } = await data.store.open(session)
+        opened = { store: data.store, session, reader: await data.store.open(session) }
+        const { summary, frames, provenance, notes } = opened.reader
         return { summary, frames: [...frames], provenance, notes: [...notes] }
       },
       'sessions.frame': async ({ session, index }, { signal }) => {
-        const reader = await data.store.open(session)
+        const reader = await readerOf(session, index)
         const frame = await reader.read(index, signal)
         return { ...imageOf(frame.width, frame.height, frame.data), index, metadata: frame.metadata, provenance: reader.provenance }
       },
@@ -57,14 +67,14 @@ export function createServices(parts: HostParts): Services<Api> {
 
       'enhance.start': async ({ path, upload, pixelSizeUm, model }, { client }) => {
         const file = upload === undefined ? localPath(path, parts.info.shell) : uploads.take(upload, client)
-        const job = jobs.start({
-          path: file.path,
-          temporary: upload !== undefined,
-          name: file.name,
-          pixelSizeUm: pixelSizeUm ?? null,
-          model: model ?? settings.state.value.model,
-        })
-        return { job }
+        const temporary = upload !== undefined
+        try {
+          const options = { temporary, name: file.name, pixelSizeUm: pixelSizeUm ?? null, model: model ?? settings.state.value.model }
+          return { job: jobs.start({ path: file.path, ...options }) }
+        } catch (error) {
+          if (temporary) await rm(file.path, { force: true })
+          throw error
+        }
       },
       'enhance.cancel': ({ job }) => {
         jobs.cancel(job)

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AppError } from '#shared/errors.ts'
 import type { Caller, StreamFrame } from '#shared/rpc/remote.ts'
+import { storageError } from '../storage/disk.ts'
 
 export interface Upload {
   readonly path: string
@@ -35,9 +36,9 @@ export class Uploads implements AsyncDisposable {
       throw new AppError('OutOfRange', `“${name}” is larger than the ${Math.floor(this.limit / 2 ** 20)} MiB an upload may have.`, { size })
     const waiting = [...this.#finished.values()].filter((each) => each.client === caller.client).length
     if (waiting >= waitingLimit) throw new AppError('Busy', `${waitingLimit} uploads are waiting already.`)
+    const folder = await this.#place()
+    const path = join(folder, `${this.#count++}.tif`)
     this.#running.add(key)
-    this.#folder ??= mkdtemp(join(tmpdir(), 'deepscope-upload-'))
-    const path = join(await this.#folder, `${this.#count++}.tif`)
     let received = 0
     let complete = false
     try {
@@ -47,7 +48,8 @@ export class Uploads implements AsyncDisposable {
           if (header.offset !== received) throw new AppError('BadRequest', `A part of “${name}” is missing.`)
           received += bytes.byteLength
           if (received > size) throw new AppError('BadRequest', `“${name}” is longer than was said.`)
-          await file.write(bytes)
+          // All of it: a plain write may stop short where the disk is full.
+          await file.writeFile(bytes)
           if (header.last) break
         }
       } finally {
@@ -57,6 +59,8 @@ export class Uploads implements AsyncDisposable {
       complete = true
       this.#finished.set(key, { path, name, client: caller.client })
       caller.gone.addEventListener('abort', () => void this.#forget(key), { once: true })
+    } catch (error) {
+      throw await storageError(error, `“${name}”`, folder)
     } finally {
       this.#running.delete(key)
       if (!complete) await rm(path, { force: true })
@@ -74,6 +78,15 @@ export class Uploads implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#folder) await rm(await this.#folder, { recursive: true, force: true })
+  }
+
+  /** The temporary folder; tried again where it could not be made. */
+  async #place(): Promise<string> {
+    this.#folder ??= mkdtemp(join(tmpdir(), 'deepscope-upload-'))
+    return this.#folder.catch(async (error: unknown) => {
+      this.#folder = null
+      throw await storageError(error, 'the upload', tmpdir())
+    })
   }
 
   async #forget(key: string): Promise<void> {

@@ -63,7 +63,10 @@ export class Jobs implements AsyncDisposable {
     if (this.#waiting.length >= waitingLimit) throw new AppError('Busy', `${waitingLimit} files are waiting to be enhanced already.`)
     const id = randomUUID()
     const entry: Job = { id, file: job.name, status: 'waiting', progress: 0, remaining: null, output: null, warnings: [], problem: null }
-    this.#state.set([...this.#state.value.slice(-(listed - 1)), entry])
+    // Only what has ended leaves the list: everything else must stay in sight to be cancelled.
+    let spare = this.#state.value.length + 1 - listed
+    const stay = this.#state.value.filter(({ status }) => status === 'waiting' || status === 'running' || --spare < 0)
+    this.#state.set([...stay, entry])
     this.#waiting.push({ id, job })
     if (!this.#running) this.#working = this.#work()
     return id
@@ -102,9 +105,9 @@ export class Jobs implements AsyncDisposable {
       const abort = new AbortController()
       this.#running = { id: next.id, abort }
       await this.#enhance(next.id, next.job, abort.signal)
-      this.#running = null
       await discard(next.job)
     }
+    this.#running = null
   }
 
   async #enhance(id: string, job: NewJob, signal: AbortSignal): Promise<void> {

@@ -201,7 +201,8 @@ class SimulatedCamera implements Camera, TruthSource {
     const lit = litChannels(pose)
     const only = lit.length === 1 ? lit[0] : undefined
     const metadata = {
-      time: performance.timeOrigin + begin + exposureMs,
+      // By the wall clock of now: `performance.timeOrigin` does not follow when that is set, or when the computer sleeps.
+      time: Date.now() - (performance.now() - begin - exposureMs),
       exposureMs,
       x: pose.x,
       y: pose.y,
