@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -135,5 +136,12 @@ describe('detection', () => {
   it('can be cancelled', async () => {
     const binding = new SimulatedBinding({ COM3: asiFirmware(28_800) })
     await expect(detect({ binding }, AbortSignal.timeout(60))).rejects.toSatisfy(isAbort)
+  })
+})
+
+describe('the example in docs/configuration.md', () => {
+  it('is a configuration', () => {
+    const example = /^ {4}\{[\s\S]*?^ {4}\}/m.exec(readFileSync('docs/configuration.md', 'utf8'))?.[0] ?? ''
+    expect(parseConfiguration(JSON.parse(example), 'docs/configuration.md').name).toBe('Room 12')
   })
 })
