@@ -181,6 +181,13 @@ Full width at half maximum of isolated beads in focus (fitted Gaussian, median).
 
 {plain(tables['beads'])}
 
+## Flux
+
+Slope of the restored over the true flux of isolated beads whose brightnesses span a decade within one image (log-log, 95 % interval): 1 if twice the light is
+shown as twice the light. Only where all are within 1 ± 0.05 does the application show the result in the input's units.
+
+{plain(tables['flux'], 3)}
+
 ## Empty places
 
 Energy in places more than 3 µm from any bead, over the energy of the whole target; and the grain of a field with nothing in it, network over input.

@@ -11,11 +11,14 @@ from .scene import Scene
 
 BEAD_SPACING = 7.0  # µm
 EMPTY_FROM = 3.0  # µm from the next structure
+FLUX_APERTURE, FLUX_GROUND = 2.0, (2.5, 3.5)  # µm: radius, and the ring that tells the ground
+FLUX_BINS = 5
 DYES = {"dapi": 0.46, "fitc": 0.525, "txred": 0.615}
 
 
-def bead_field(config, seed, spacing):
-    """Beads of 0.1 µm in focus on a jittered grid: the pair (low, high) and their places (y, x) in target pixels."""
+def bead_field(config, seed, spacing, decades=0.0):
+    """Beads of 0.1 µm in focus on a jittered grid: the pair (low, high) and their places (y, x) in target pixels. Their
+    brightnesses are spread over so many decades, evenly on a logarithmic scale."""
     rng = np.random.default_rng((config.seed, 3, seed))
     step, pixel = config.optics.target.pixel / OVERSAMPLING, config.optics.target.pixel
     inner = config.evaluation.field * pixel
@@ -23,7 +26,8 @@ def bead_field(config, seed, spacing):
     places = [(y, x) for y in np.arange(4, inner - 4, spacing) for x in np.arange(4, inner - 4, spacing)]
     places = np.array(places) + rng.uniform(-0.7, 0.7, (len(places), 2))
     y, x = (v[:, None] + MARGIN * step + rng.normal(0, 0.05, (len(places), 30)) for v in places.T)
-    scene.splat(x, y, 0.0 * x, 1.0 + 0 * x)
+    brightness = 10 ** (-decades * rng.permutation(len(places)) / max(1, len(places) - 1))
+    scene.splat(x, y, 0.0 * x, brightness[:, None] + 0 * x)
     low, high = fields.pair(config, scene.planes, scene.heights)
     peak = float(low.max())
     return low / peak, high / peak, places / pixel - 0.5
@@ -71,6 +75,46 @@ def empty(config, network):
         raised = baselines.bicubic(image, factor)
         restored, _ = predict.enhance(network, raised, config.normalisation.percentiles)
         rows.append({"photons": photons, **{k: float(np.mean(v)) for k, v in energy.items()}, "empty_grain_ratio": float(restored.std() / raised.std())})
+    return rows
+
+
+def aperture_flux(image, places, pixel):
+    """Light of each spot (y, x in pixels): the sum within FLUX_APERTURE less the ground, the median of the ring FLUX_GROUND."""
+    rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
+    found = []
+    for y, x in places:
+        distance = np.hypot(rows - y, columns - x) * pixel
+        ground = np.median(image[(distance >= FLUX_GROUND[0]) & (distance <= FLUX_GROUND[1])])
+        inside = distance <= FLUX_APERTURE
+        found.append(float((image[inside] - ground).sum()))
+    return np.array(found)
+
+
+def flux_slope(true, found):
+    """Slope of log10(found) over log10(true): both averaged in FLUX_BINS bins of brightness first, so that spots lost in the noise count
+    instead of being left out. nan where a bin holds no light at all."""
+    order = np.array_split(np.argsort(true), FLUX_BINS)
+    a, b = (np.array([v[bin].mean() for bin in order]) for v in (true, found))
+    return float(np.polyfit(np.log10(a), np.log10(b), 1)[0]) if (a > 0).all() and (b > 0).all() else float("nan")
+
+
+def flux(config, network):
+    """Whether twice the light is shown as twice the light: the slope of the restored over the true flux of isolated beads whose brightnesses
+    span a decade within one image, 1 if so. For each photon level of the brightest bead, with a 95 % bootstrap interval."""
+    rows, factor, rng = [], config.optics.factor, np.random.default_rng(0)
+    for photons in config.evaluation.photons:
+        generator = torch.Generator().manual_seed(photons + 2)
+        true, found = [], []
+        for seed in range(6):
+            low, high, places = bead_field(config, 100 + seed, 1.2 * BEAD_SPACING, decades=1.0)
+            image, target = fields.photograph(config, low, high, photons, generator)
+            restored, _ = predict.enhance(network, baselines.bicubic(image, factor), config.normalisation.percentiles)
+            true.append(aperture_flux(target.numpy(), places, config.optics.target.pixel))
+            found.append(aperture_flux(restored.numpy(), places, config.optics.target.pixel))
+        true, found = np.concatenate(true), np.concatenate(found)
+        draws = [flux_slope(true[i], found[i]) for i in rng.integers(0, len(true), (200, len(true)))]
+        low, high = np.nanpercentile(draws, (2.5, 97.5)) if np.isfinite(draws).any() else (float("nan"),) * 2
+        rows.append({"photons": photons, "beads": len(true), "slope": flux_slope(true, found), "low": float(low), "high": float(high)})
     return rows
 
 

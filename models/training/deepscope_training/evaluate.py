@@ -118,6 +118,9 @@ def bars_of(config, tables):
     ratios = [r["network_over_target"] for r in tables["beads"]]
     furthest = max(ratios, key=lambda v: abs(v - 1))
     bar("fwhm-ratio", furthest, all(0.85 <= v <= 1.15 for v in ratios), "0.85-1.15, the level furthest from 1")
+    slopes = [r["slope"] for r in tables["flux"]]
+    holds = all(abs(v - 1) <= 0.05 for v in slopes)
+    bar("flux-slope", max(slopes, key=lambda v: abs(v - 1) if v == v else 9), holds, "0.95-1.05 over a tenfold range, the level furthest from 1; else intensities are arbitrary")
     value = max(r["network"] for r in tables["empty"])
     bar("false-energy", value, value <= 0.01, "≤ 0.01 of the specimen's energy, worst photon level")
     value = max(abs(r["inside"] - r["interval"]) for r in tables["coverage"] if r["specimens"] == "seen families")
@@ -144,6 +147,7 @@ def run(config, work, out, report=print):
         "seen": seen,
         "real": table(config, network, real_pairs, report)[0],
         "beads": checks.beads(config, network),
+        "flux": checks.flux(config, network),
         "empty": checks.empty(config, network),
         "coverage": checks.coverage(seen_answers, "seen families") + checks.coverage(held_answers, "held-out families"),
         "on_grid": checks.on_grid(config, network),

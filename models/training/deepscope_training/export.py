@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import json
 import os
 import warnings
 from pathlib import Path
@@ -9,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import __version__, batches, networks, pool, real, statistics, train
+from . import __version__, batches, checks, networks, pool, real, statistics, train
 from .errors import writing
 from .resample import NAME as RESAMPLING
 
 OPSET = 17
-STATISTICS_BATCHES = 60
 RESAMPLE_FORMULA = (
     "Pixels are areas and both grids share their corners: output pixel i lies at input coordinate u = (i + 0.5)*r - 0.5 with r = output "
     "pixel / input pixel; k = floor(u), t = u - k; value = sum over j = -1, 0, 1, 2 of w_j * x[clamp(k + j)], rows and columns "
@@ -78,13 +78,11 @@ def run(config, work, pool_folder, out, report=print):
         restored = network(batches.normalise(raw, config.normalisation.percentiles)[0][None, None])
     for name, tensor in (("test-input.npy", raw[None, None]), ("test-output.npy", restored)):
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
-    fields = pool.Pool(pool_folder)
-    count = pool.available(pool_folder, config.data.fields)
-    first = config.training.validation_fields
-    inputs = [x for i in range(STATISTICS_BATCHES) for x in batches.batch(config, fields, first, count, 10**7 + i)[0][:, 0].numpy()]
+    found = statistics.collect(config, pool_folder, pool.available(pool_folder, config.data.fields))
+    put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(found, ensure_ascii=False) + "\n", encoding="utf-8"))
     import yaml
 
-    description = describe(config, state, network, out, statistics.summarise(inputs))
+    description = describe(config, state, network, out, checks.flux(config, network))
     text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
     put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
     report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
@@ -108,8 +106,8 @@ def axes(config, network, output):
     ]
 
 
-def describe(config, state, network, out, found):
-    """The rdf.yaml as a dictionary."""
+def describe(config, state, network, out, flux):
+    """The rdf.yaml as a dictionary; `flux` as `checks.flux` gives it."""
     optics, camera, percentiles = config.optics, config.camera, config.normalisation.percentiles
     kwargs = {"axes": ["y", "x"], "min_percentile": percentiles[0], "max_percentile": percentiles[1], "eps": batches.EPSILON}
     tensors = {name: {"source": name, "sha256": sha256(out / name)} for name in ("test-input.npy", "test-output.npy")}
@@ -175,12 +173,14 @@ def describe(config, state, network, out, found):
                     "image": "scale-and-offset",
                     "scale": "scale-only",
                     "tolerated_scale_error": config.normalisation.jitter,
+                    "flux": [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in flux],
                 },
                 "outputs": ["image", "scale"],
                 "error_distribution": "laplace",
                 "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
                 "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
-                "training_statistics": found,
+                "bits": [8, 16],
+                "guard": {"statistics": {"source": "statistics.json", "sha256": sha256(out / "statistics.json")}},
             },
         },
     }
