@@ -73,7 +73,7 @@ class Normalisation:
 @dataclass(frozen=True)
 class Network:
     widths: list
-    bottom: int
+    blocks: list
     slope: float
 
 

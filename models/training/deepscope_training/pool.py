@@ -17,7 +17,7 @@ from .scene import Scene, noise_field
 from .specimens import FAMILIES, log_uniform
 
 OVERSAMPLING = 2  # fine samples along one target pixel
-THIN = 0.25  # µm half depth of a specimen that is in focus as a whole
+THIN_FOCUS = 0.25  # µm: how far off focus a thin specimen, one plane, may lie
 MARGIN = 64  # fine samples around the field: 10.4 µm at 0.1625 µm
 
 
@@ -49,10 +49,10 @@ def make(config, index, images, field=None):
     size = data.field * OVERSAMPLING + 2 * MARGIN
     field = field or Field(size, step)
     thin = bool(rng.random() < data.thin)
-    scene = Scene(size, step, THIN if thin else log_uniform(rng, *data.depth))
+    scene = Scene(size, step, 0.0 if thin else log_uniform(rng, *data.depth))
     wavelength = float(rng.choice(optics.wavelengths))
     spherical = float(rng.uniform(*optics.spherical))
-    focus = float(rng.uniform(-1, 1) * (scene.depth if thin else optics.focus * scene.depth))
+    focus = float(rng.uniform(-1, 1) * (THIN_FOCUS if thin else optics.focus * scene.depth))
     native = bool(rng.random() < data.native)
     empty = bool(rng.random() < data.empty)
     family = "empty" if empty else compose(rng, scene, data.families, images)

@@ -11,13 +11,13 @@ os.environ["DEEPSCOPE_REAL_DATA"] = os.devnull  # simulated structure only: fast
 
 
 def config(**training):
-    """widefield-sr with eight fields of 64² target pixels and a network of 1/30 the size."""
+    """widefield-sr with eight fields of 64² target pixels and a tiny network."""
     full = configuration.load("widefield-sr")
     steps = {"batch": 2, "patch": 32, "steps": 8, "validation_fields": 2, "checkpoint_every": 4, "validate_every": 4, "warm_up": 2, **training}
     return dataclasses.replace(
         full,
         data=dataclasses.replace(full.data, field=64, fields=8, least=4, depth=[0.3, 1.0]),
-        network=dataclasses.replace(full.network, widths=[4, 8], bottom=1),
+        network=dataclasses.replace(full.network, widths=[4, 8], blocks=[1, 1]),
         training=dataclasses.replace(full.training, **steps),
         evaluation=dataclasses.replace(full.evaluation, fields=1, field=64, photons=[500], iterations=[1, 2, 4]),
     )

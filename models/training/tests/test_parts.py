@@ -43,7 +43,7 @@ class Resample(unittest.TestCase):
 class Network(unittest.TestCase):
     def setUp(self):
         torch.manual_seed(0)
-        self.network = networks.UNet([8, 16, 24], 2, 0.1).eval()
+        self.network = networks.UNet([8, 16, 24], [2, 1, 2], 0.1).eval()
 
     def test_brightness_passes_through(self):
         x = torch.rand(1, 1, 64, 64)
