@@ -13,6 +13,7 @@ import type { Transport } from '#shared/rpc/transport.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { Captures } from './acquisition/captures.ts'
 import { LiveView } from './acquisition/live.ts'
+import { LiveTrustMonitor } from './acquisition/live-trust.ts'
 import { MicroscopeControl } from './acquisition/microscope-control.ts'
 import { Recorder } from './acquisition/recorder.ts'
 import { DataFolder } from './data-folder.ts'
@@ -58,6 +59,7 @@ export interface HostParts {
   }
   readonly control: MicroscopeControl
   readonly live: LiveView
+  readonly trust: LiveTrustMonitor
   readonly recorder: Recorder
   readonly captures: Captures
   readonly inference: Inference
@@ -104,6 +106,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const fileOf = (name: string) => configurationPath(name, join(folders.config, 'microscopes'), options.configurationFile)
     const control = disposer.use(new MicroscopeControl((name, signal) => openGuarded(fileOf(name), guardian, signal)))
     const live = disposer.use(new LiveView(inference))
+    const trust = new LiveTrustMonitor()
     const recorder = disposer.use(new Recorder())
     const sessions = () => data.store
     const captures = new Captures({ control, live, recorder, inference, sessions, settings: settings.state })
@@ -115,6 +118,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       info: { version, shell: options.shell, platform: process.platform, uploadLimit },
       control,
       live,
+      trust,
       recorder,
       captures,
       inference,

@@ -5,6 +5,7 @@
 import { microscopeStateSchema } from './device.ts'
 import { frameMetadataSchema, pixelTypes } from './image/frame.ts'
 import { call, stream, topic } from './rpc/contract.ts'
+import { liveTrustSchema, trustMapSchema, trustReportSchema, verdictSchema } from './trust.ts'
 import { z } from './zod.ts'
 
 const nothing = z.null()
@@ -178,6 +179,8 @@ export const jobSchema = z.object({
   remaining: z.number().nullable(),
   output: z.string().nullable(),
   warnings: z.array(z.string()),
+  /** The gravest verdict of all planes; null until the job is done. */
+  verdict: verdictSchema.nullable(),
   problem: z.string().nullable(),
 })
 export type Job = z.infer<typeof jobSchema>
@@ -191,6 +194,17 @@ export const logEntrySchema = z.object({
 export type LogEntry = z.infer<typeof logEntrySchema>
 
 export const clientsStateSchema = z.object({ count: z.number().int(), writer: z.string().nullable() })
+
+/** Every instrument on one picture, with the maps of those that have one. */
+export const inspectionSchema = z.object({
+  report: trustReportSchema,
+  maps: z.array(trustMapSchema),
+  provenance: provenanceSchema,
+  /** The picture before and after. */
+  before: imageSchema,
+  after: imageSchema,
+})
+export type Inspection = z.infer<typeof inspectionSchema>
 
 export const api = {
   'app.info': call(nothing, appInfoSchema, 'anyone'),
@@ -215,7 +229,14 @@ export const api = {
   /** The value under the pointer, from the host's data: raw and, if there is one, enhanced. Coordinates 0…1 of the field. */
   'live.probe': call(
     z.object({ u: z.number().min(0).max(1), v: z.number().min(0).max(1) }),
-    z.object({ raw: z.number().nullable(), enhanced: z.number().nullable(), x: z.number().nullable(), y: z.number().nullable() }),
+    z.object({
+      raw: z.number().nullable(),
+      enhanced: z.number().nullable(),
+      x: z.number().nullable(),
+      y: z.number().nullable(),
+      /** Where a network's value is shown: why it is not a measurement. */
+      caveat: z.string().nullable(),
+    }),
     'anyone',
   ),
   /** What a perfect, noise-free 20×/0.75 would see here. Only the demo microscope knows. */
@@ -231,6 +252,8 @@ export const api = {
       summary: sessionSummarySchema,
       frames: z.array(frameMetadataSchema),
       provenance: provenanceSchema.nullable(),
+      /** The verdict stored with an enhanced picture; null for raw ones and for those of older versions. */
+      trust: trustReportSchema.nullable(),
       notes: z.array(z.string()),
     }),
     'anyone',
@@ -257,12 +280,19 @@ export const api = {
     'anyone',
   ),
 
+  /**
+   * All instruments, also those that are too slow for live view (some seconds), on the newest live picture or on the first plane of a
+   * finished job. One at a time: rejects with Busy; with BadRequest where there is nothing to inspect.
+   */
+  'trust.inspect': call(z.object({ job: id.optional() }), inspectionSchema, 'anyone'),
+
   'settings.change': call(settingsSchema.partial(), settingsSchema),
   /** A problem report as text: versions, devices, settings and the log. */
   'log.export': call(nothing, z.object({ name: z.string(), text: z.string() }), 'anyone'),
 
   'microscope.state': topic(microscopeStateSchema),
   'live.state': topic(liveStateSchema),
+  'trust.state': topic(liveTrustSchema),
   'inference.state': topic(inferenceStateSchema),
   'recording.state': topic(recordingStateSchema),
   'storage.state': topic(storageStateSchema),

@@ -10,7 +10,7 @@ import type { SessionReader, SessionStore } from '../storage/dataset.ts'
 import { previewStream } from './preview.ts'
 
 export function createServices(parts: HostParts): Services<Api> {
-  const { control, live, recorder, captures, data, inference, jobs, uploads, settings, log, clients } = parts
+  const { control, live, trust, recorder, captures, data, inference, jobs, uploads, settings, log, clients } = parts
   /** A slider asks for many frames of one session, whose index need not be read again for each. */
   let opened: { readonly store: SessionStore; readonly session: string; readonly reader: SessionReader } | null = null
   const readerOf = async (session: string, index: number) => {
@@ -56,7 +56,7 @@ export function createServices(parts: HostParts): Services<Api> {
       'sessions.open': async ({ session }) => {
         opened = { store: data.store, session, reader: await data.store.open(session) }
         const { summary, frames, provenance, notes } = opened.reader
-        return { summary, frames: [...frames], provenance, notes: [...notes] }
+        return { summary, frames: [...frames], provenance, trust: null, notes: [...notes] }
       },
       'sessions.frame': async ({ session, index }, { signal }) => {
         const reader = await readerOf(session, index)
@@ -89,12 +89,17 @@ export function createServices(parts: HostParts): Services<Api> {
         }
       },
 
+      'trust.inspect': () => {
+        throw new AppError('BadRequest', 'There is no picture of a network to inspect yet. Switch on enhancement, or enhance a file.')
+      },
+
       'settings.change': async (change) => parts.changeSettings(change),
       'log.export': () => parts.report(),
     },
     topics: {
       'microscope.state': (listener) => control.state.watch(listener),
       'live.state': (listener) => live.state.watch(listener),
+      'trust.state': (listener) => trust.state.watch(listener),
       'inference.state': (listener) => inference.state.watch(listener),
       'recording.state': (listener) => recorder.state.watch(listener),
       'storage.state': (listener) => data.state.watch(listener),
@@ -150,6 +155,9 @@ function imageOf(
   return { width, height, pixelType: pixelTypeOf(data), bytes: bytesOf(data), histogram: histogramOf(data) }
 }
 
+/** What stands beside a value that nobody measured. */
+const networkCaveat = 'A network’s value is not a measurement: intensities are in arbitrary units. Measure on the raw picture.'
+
 /** Values under a point of the field, and where in the sample it is. x to the right, y down, the stage position at the field's centre. */
 function probe(raw: Frame | null, enhanced: Frame | null, u: number, v: number) {
   const at = (frame: Frame | null) => {
@@ -163,6 +171,7 @@ function probe(raw: Frame | null, enhanced: Frame | null, u: number, v: number) 
   return {
     raw: at(raw),
     enhanced: at(enhanced),
+    caveat: enhanced ? networkCaveat : null,
     x: known ? x + (u - 0.5) * raw.width * pixelSizeUm : null,
     y: known ? y + (v - 0.5) * raw.height * pixelSizeUm : null,
   }

@@ -7,7 +7,7 @@ import { useBackend } from '../backend.ts'
 import type { Point } from '../three/view.ts'
 
 const askMs = 100
-const nothing: CallOutput<Api, 'live.probe'> = { raw: null, enhanced: null, x: null, y: null }
+const nothing: CallOutput<Api, 'live.probe'> = { raw: null, enhanced: null, x: null, y: null, caveat: null }
 
 export function useProbe() {
   const backend = useBackend()

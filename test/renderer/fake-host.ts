@@ -223,7 +223,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         const { data } = rawPicture(dx, dy, light())
         const raw = data[Math.floor(v * size) * size + Math.floor(u * size)] ?? null
         const { x, y } = metadata()
-        return { raw, enhanced: null, x: (x ?? 0) + (u - 0.5) * size * 0.65, y: (y ?? 0) + (v - 0.5) * size * 0.65 }
+        return { raw, enhanced: null, caveat: null, x: (x ?? 0) + (u - 0.5) * size * 0.65, y: (y ?? 0) + (v - 0.5) * size * 0.65 }
       },
       'demo.truth': () => imageOf(enhancedPicture(0, 0, 50)),
       'snap.take': () => ({ session: 'snap-1' }),
@@ -239,7 +239,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         const summary = session(id)
         const frames = Array.from({ length: summary.frames }, (_, frame) => ({ ...metadata(), frame }))
         const notes = summary.complete ? [] : ['The recording was interrupted; every finished frame is here.']
-        return { summary, frames, provenance: summary.kind === 'enhanced' ? fakeProvenance : null, notes }
+        return { summary, frames, provenance: summary.kind === 'enhanced' ? fakeProvenance : null, trust: null, notes }
       },
       'sessions.frame': ({ session: id, index }) => {
         const made = session(id).kind === 'enhanced'
@@ -262,6 +262,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
           remaining: 0,
           output: '/data/cells.enhanced.ome.tif',
           warnings: ['The pixel size is not known: the network’s scale could not be checked.'],
+          verdict: null,
           problem: null,
         }
         const waiting: Job = {
@@ -286,6 +287,9 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         after: imageOf(enhancedPicture(0, 0, 50)),
         provenance: fakeProvenance,
       }),
+      'trust.inspect': () => {
+        throw new AppError('BadRequest', 'There is no picture of a network to inspect yet.')
+      },
       'settings.change': (changes) => {
         const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))
         states.settings.patch(given)
@@ -296,6 +300,10 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
     topics: {
       'microscope.state': (listener) => states.microscope.watch(listener),
       'live.state': (listener) => states.live.watch(listener),
+      'trust.state': (listener) => {
+        listener({ report: null, frame: null, every: 1, costShare: null, problem: null })
+        return () => undefined
+      },
       'inference.state': (listener) => states.inference.watch(listener),
       'recording.state': (listener) => states.recording.watch(listener),
       'storage.state': (listener) => states.storage.watch(listener),
