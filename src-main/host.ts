@@ -21,15 +21,16 @@ import { type Guard, startGuardian } from './devices/guard.ts'
 import type { Microscope } from './devices/kinds.ts'
 import { openConfiguration } from './devices/registry.ts'
 import type { TruthSource } from './devices/simulated/truth.ts'
-import type { Inference } from './inference/inference.ts'
+import type { TestingInference } from './inference/inference.ts'
+import type { ModelLibrary } from './inference/library.ts'
 import { type InferenceOptions, startInference } from './inference/process.ts'
 import { Clients } from './ipc/clients.ts'
 import { createServices } from './ipc/services.ts'
 import { Uploads } from './ipc/uploads.ts'
 import { type Log, openLog, problemReport } from './log.ts'
-import { rootFolder } from './processes.ts'
+import { inUse } from './model-use.ts'
 import { Jobs } from './processing/jobs.ts'
-import { type AppFolders, appFolders, defaultSettings, openSettings, type SettingsStore } from './settings.ts'
+import { type AppFolders, appFolders, defaultSettings, modelFolders, openSettings, type SettingsStore } from './settings.ts'
 
 /** Live light goes off when no window has been connected for this long, ms. */
 const lightTimeoutMs = 10_000
@@ -62,7 +63,8 @@ export interface HostParts {
   readonly trust: LiveTrustMonitor
   readonly recorder: Recorder
   readonly captures: Captures
-  readonly inference: Inference
+  readonly inference: TestingInference
+  readonly models: ModelLibrary
   readonly jobs: Jobs
   readonly uploads: Uploads
   readonly settings: SettingsStore
@@ -72,6 +74,8 @@ export interface HostParts {
   /** What a perfect 20×/0.75 would see here. Throws DeviceNotFound where nobody can know. */
   truth(): ReturnType<TruthSource['truth']>
   changeSettings(change: Partial<Settings>): Promise<Settings>
+  /** Deletes a model of the user's own. Rejects with Busy where something uses it. */
+  removeModel(model: string): Promise<void>
   report(): { name: string; text: string }
 }
 
@@ -97,7 +101,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     await mkdir(userModels, { recursive: true }).catch((error: unknown) => log.warn('models', 'The model folder cannot be made.', error))
     const inference = disposer.use(
       startInference({
-        modelsFolders: [join(rootFolder, 'models'), userModels],
+        modelsFolders: modelFolders(folders),
         provider: settings.state.value.provider,
         ...(options.spawnInference ? { spawn: options.spawnInference } : {}),
       }),
@@ -122,6 +126,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
       recorder,
       captures,
       inference,
+      models: inference.library,
       jobs,
       uploads,
       settings,
@@ -143,6 +148,11 @@ export async function createHost(options: HostOptions): Promise<Host> {
         }
         if (change.provider !== undefined) inference.chooseProvider(change.provider)
         return changed
+      },
+      removeModel: async (model) => {
+        const use = inUse(model, { settings: settings.state.value, live: live.state.value, jobs: jobs.state.value, files: jobs.models })
+        if (use) throw new AppError('Busy', `The model "${model}" cannot be removed: ${use}`, { model })
+        await inference.library.remove(model)
       },
       report: () =>
         problemReport({

@@ -151,6 +151,33 @@ export const sessionFrameSchema = imageSchema.extend({
   provenance: provenanceSchema.nullable(),
 })
 
+/** A package's own test: its test inputs must give its test outputs. */
+export const selfTestSchema = z.object({
+  /** Milliseconds since the epoch. */
+  time: z.number(),
+  passed: z.boolean(),
+  /** Why it failed or could not be run; null where it passed. */
+  problem: z.string().nullable(),
+  provider: z.string().nullable(),
+  elapsedMs: z.number(),
+  outputs: z.array(
+    z.object({
+      id: z.string(),
+      dims: z.array(z.number().int()),
+      elements: z.number(),
+      /** Elements outside the tolerance, and how many may be. */
+      outside: z.number(),
+      allowed: z.number(),
+      largestDifference: z.number(),
+      /** |value − expected| ≤ absolute + relative · |expected|, but for so many elements in a million. */
+      relative: z.number(),
+      absolute: z.number(),
+      perMillion: z.number(),
+    }),
+  ),
+})
+export type SelfTest = z.infer<typeof selfTestSchema>
+
 export const modelSummarySchema = z.object({
   id,
   name: z.string(),
@@ -160,14 +187,65 @@ export const modelSummarySchema = z.object({
   /** µm of the network's grid; null = any. */
   pixelSizeUm: z.number().nullable(),
   bytes: z.number(),
+  /** Only the user's own can be removed. */
+  origin: z.enum(['application', 'user']),
+  /** Version of the BioImage.IO format; empty where it cannot be read. */
+  format: z.string(),
+  /** The description is sound; it may still not be runnable here. */
+  valid: z.boolean(),
   usable: z.boolean(),
+  /** It can be run on images: not only its self-test. */
+  images: z.boolean(),
+  /** What images it takes: "planes of one channel". */
+  takes: z.string(),
   /** Why it cannot be used, naming the field. */
   problem: z.string().nullable(),
+  field: z.string().nullable(),
+  /** What is odd about a package that can be used. */
+  notes: z.array(z.string()),
   license: z.string(),
   /** The model's card, Markdown. */
   card: z.string().nullable(),
+  /** It has test tensors. */
+  testable: z.boolean(),
+  /** Result of its last self-test since the start; null = not run. */
+  test: selfTestSchema.nullable(),
 })
 export type ModelSummary = z.infer<typeof modelSummarySchema>
+
+const tensorDetailsSchema = z.object({
+  id: z.string(),
+  description: z.string(),
+  dtype: z.string(),
+  optional: z.boolean(),
+  /** Sizes, scales and operations are in words. */
+  axes: z.array(
+    z.object({
+      id: z.string(),
+      size: z.string(),
+      scale: z.string(),
+      halo: z.number().int(),
+      names: z.array(z.string()),
+    }),
+  ),
+  operations: z.array(z.string()),
+})
+
+/** Everything a package says that helps to judge it. */
+export const modelDetailsSchema = z.object({
+  model: id,
+  /** Folder or file of the package. */
+  path: z.string(),
+  authors: z.array(z.string()),
+  tags: z.array(z.string()),
+  cite: z.array(z.string()),
+  weights: z.array(z.string()),
+  inputs: z.array(tensorDetailsSchema),
+  outputs: z.array(tensorDetailsSchema),
+  /** What it was trained on, for a table. */
+  training: z.array(z.object({ label: z.string(), value: z.string() })),
+})
+export type ModelDetails = z.infer<typeof modelDetailsSchema>
 
 export const jobSchema = z.object({
   id,
@@ -285,6 +363,16 @@ export const api = {
    * finished job. One at a time: rejects with Busy; with BadRequest where there is nothing to inspect.
    */
   'trust.inspect': call(z.object({ job: id.optional() }), inspectionSchema, 'anyone'),
+  'models.info': call(z.object({ model: id }), modelDetailsSchema, 'anyone'),
+  /** Runs the package's own test. Rejects only where it could not be asked; a failure is a result. */
+  'models.test': call(z.object({ model: id }), selfTestSchema),
+  /** Takes in a package: a zip that was uploaded, or a folder or zip that the host can read (Electron). Returns its id. */
+  'models.import': call(
+    z.object({ path: z.string().max(4096).optional(), upload: id.optional(), as: z.string().min(1).max(100).optional() }),
+    z.object({ model: id }),
+  ),
+  /** Deletes a package of the user's own that nothing is using. */
+  'models.remove': call(z.object({ model: id }), nothing),
 
   'settings.change': call(settingsSchema.partial(), settingsSchema),
   /** A problem report as text: versions, devices, settings and the log. */
@@ -304,7 +392,7 @@ export const api = {
   'clients.state': topic(clientsStateSchema),
 
   'live.preview': stream('down', 'latest', z.object({ kind: z.enum(['raw', 'enhanced']) }), previewHeaderSchema),
-  /** Chunks of one file; the upload's id is then given to `enhance.start`. */
+  /** Chunks of one file; the upload's id is then given to `enhance.start` or `models.import`. */
   'file.upload': stream(
     'up',
     'every',

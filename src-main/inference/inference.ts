@@ -1,5 +1,5 @@
 /** What the rest of the application asks of the networks. The process that runs them is an implementation detail. */
-import type { InferenceState, ModelSummary, Provenance } from '#shared/api.ts'
+import type { InferenceState, ModelSummary, Provenance, SelfTest } from '#shared/api.ts'
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 
@@ -60,8 +60,56 @@ export interface Series {
   readonly onProgress?: (fraction: number) => void
 }
 
+/** What a network takes at once. */
+export interface ImageUse {
+  /** true: one channel of one plane, by `predict`, with `normalisationOf` for a stack; false: all of it at once, by `predictImage`. */
+  readonly planes: boolean
+  readonly channels: number
+}
+
+/** An image with the axes t, c, z, y, x: `dims` in this order. */
+export interface ImageRequest {
+  readonly model: string
+  readonly dims: readonly [t: number, c: number, z: number, y: number, x: number]
+  readonly data: Pixels
+  /** µm; null = unknown. */
+  readonly pixelSizeUm: number | null
+  readonly priority: 'live' | 'batch'
+  /** 0…1 */
+  readonly onProgress?: (fraction: number) => void
+}
+
+/** One output of a network, as an image. */
+export interface ResultImage {
+  readonly id: string
+  /** [t, c, z, y, x] */
+  readonly dims: readonly number[]
+  readonly data: Float32Array
+  readonly channels: readonly string[]
+  readonly pixelSizeUm: number | null
+}
+
+export interface ImagePrediction {
+  readonly images: readonly ResultImage[]
+  readonly provenance: Provenance
+  readonly elapsedMs: number
+}
+
 /** What working through files needs beyond single images. */
 export interface SeriesInference extends Inference {
+  /** Rejects with ModelInvalid for a network that takes no images. */
+  useOf(model: string): Promise<ImageUse>
+  /**
+   * Any image through any network that takes images. One normalisation for the whole: planes in t and z that the network takes one by
+   * one share it. Rejects as `predict` does.
+   */
+  predictImage(request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction>
   /** One offset and scale from all planes together. Rejects as `predict` does, and with what `read` rejects with. */
   normalisationOf(series: Series, signal?: AbortSignal): Promise<Normalisation>
+}
+
+/** Packages can be tested. */
+export interface TestingInference extends SeriesInference {
+  /** Runs a package's own test. A failure is a result; rejects only with AbortError and where there is no such model. */
+  testModel(model: string, signal?: AbortSignal): Promise<SelfTest>
 }

@@ -3,7 +3,8 @@ import type { InferenceState, Settings } from '#shared/api.ts'
 import type { ErrorData } from '#shared/errors.ts'
 import type { PixelType } from '#shared/image/frame.ts'
 import type { Normalisation } from './inference.ts'
-import type { RunnableModel } from './package.ts'
+import type { NetworkModel, RunnableModel } from './package.ts'
+import type { OutputComparison } from './tensors/self-test.ts'
 
 export type ProviderChoice = Settings['provider']
 export type ProviderReport = InferenceState['providers'][number]
@@ -25,6 +26,17 @@ export type HostMessage =
   | ({ readonly type: 'predict'; readonly normalisation: Normalisation | null; readonly scale: boolean } & ImageMessage)
   /** Adds an image to the statistics of a series; the last one of a pass is answered with `last`, see `WorkerMessage`. */
   | ({ readonly type: 'measure'; readonly series: string; readonly pass: 'add' | 'refine'; readonly last: boolean } & ImageMessage)
+  /** An image of any axes through a network that the quick way does not suit; dims = [t, c, z, y, x]. */
+  | {
+      readonly type: 'image'
+      readonly id: number
+      readonly model: NetworkModel
+      readonly priority: 'live' | 'batch'
+      readonly dims: readonly number[]
+      readonly pixelType: PixelType
+    }
+  /** The package's own test. */
+  | { readonly type: 'test'; readonly id: number; readonly model: NetworkModel; readonly priority: 'batch' }
   | { readonly type: 'cancel'; readonly id: number }
 
 export type WorkerMessage =
@@ -48,4 +60,20 @@ export type WorkerMessage =
     }
   /** `normalisation` is null while passes are still needed. */
   | { readonly type: 'measured'; readonly id: number; readonly normalisation: Normalisation | null }
+  /** Payload: the images one after the other, float32. */
+  | {
+      readonly type: 'images'
+      readonly id: number
+      readonly images: readonly { readonly id: string; readonly dims: readonly number[]; readonly ratio: number }[]
+      readonly provider: string
+      readonly warnings: readonly string[]
+      readonly elapsedMs: number
+    }
+  | {
+      readonly type: 'tested'
+      readonly id: number
+      readonly outputs: readonly OutputComparison[]
+      readonly provider: string
+      readonly elapsedMs: number
+    }
   | { readonly type: 'failure'; readonly id: number; readonly error: ErrorData }

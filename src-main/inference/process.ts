@@ -1,15 +1,25 @@
 /** The networks as the host sees them: a catalog, and requests to a process that is watched, restarted and asked in turn. */
 import { randomUUID } from 'node:crypto'
-import type { InferenceState, ModelSummary } from '#shared/api.ts'
-import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
+import type { InferenceState, ModelSummary, SelfTest } from '#shared/api.ts'
+import type { ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError, errorFromData, isError } from '#shared/errors.ts'
 import { bytesOf, type Pixels, pixelsFrom, pixelTypeOf } from '#shared/image/frame.ts'
 import { entryPath } from '../processes.ts'
-import { type CatalogEntry, readCatalog } from './catalog.ts'
 import { forkInference, type SpawnInference } from './child.ts'
-import type { Normalisation, Prediction, PredictRequest, Series, SeriesInference } from './inference.ts'
+import { firstPlane, imagePrediction, selfTest, useOf } from './image-answers.ts'
+import type {
+  ImagePrediction,
+  ImageRequest,
+  ImageUse,
+  Normalisation,
+  Prediction,
+  PredictRequest,
+  Series,
+  TestingInference,
+} from './inference.ts'
+import { ModelLibrary } from './library.ts'
 import type { ImageMessage, ProviderChoice, WorkerMessage } from './messages.ts'
-import type { RunnableModel } from './package.ts'
+import type { NetworkModel, RunnableModel } from './package.ts'
 import { type Answer, type Outgoing, Requests } from './requests.ts'
 import { Supervisor } from './supervisor.ts'
 
@@ -27,13 +37,12 @@ export interface InferenceOptions {
   readonly watchdogMs?: number
 }
 
-export interface RunningInference extends SeriesInference {
+export interface RunningInference extends TestingInference {
+  readonly library: ModelLibrary
   /** Of the present process; for tests and problem reports. */
   readonly pid: number | undefined
   /** Restarts the process on another provider. Requests under way fail once. */
   chooseProvider(choice: ProviderChoice): void
-  /** Reads the folders again. */
-  refreshModels(): Promise<void>
 }
 
 /** An alarm that comes later than this says something about the host, not about the process. */
@@ -46,13 +55,11 @@ export function startInference(options: InferenceOptions): RunningInference {
 }
 
 class InferenceHost implements RunningInference {
-  readonly models = new Cell<readonly ModelSummary[]>([])
+  readonly library: ModelLibrary
   readonly #requests = new Requests((message, parts) => this.#supervisor.send(message, parts))
   readonly #supervisor: Supervisor
   /** Slowest tile of each network so far, ms, by hash. */
   readonly #slowest = new Map<string, number>()
-  #catalog: readonly CatalogEntry[] = []
-  #catalogRead: Promise<void>
   #lastId = 0
   #lastSign = 0
   #generation = 0
@@ -60,7 +67,7 @@ class InferenceHost implements RunningInference {
   #disposed = false
 
   constructor(private readonly options: InferenceOptions) {
-    this.#catalogRead = this.refreshModels()
+    this.library = new ModelLibrary(options.modelsFolders)
     this.#supervisor = new Supervisor({
       entry: options.entry ?? entryPath('inference-worker'),
       spawn: options.spawn ?? forkInference,
@@ -76,6 +83,10 @@ class InferenceHost implements RunningInference {
     return this.#supervisor.state
   }
 
+  get models(): ReadonlyCell<readonly ModelSummary[]> {
+    return this.library.index
+  }
+
   get pid(): number | undefined {
     return this.#supervisor.pid
   }
@@ -84,14 +95,15 @@ class InferenceHost implements RunningInference {
     this.#supervisor.choose(choice)
   }
 
-  refreshModels(): Promise<void> {
-    this.#catalogRead = readCatalog(this.options.modelsFolders).then((entries) => this.#publish(entries))
-    return this.#catalogRead
-  }
-
   async predict(request: PredictRequest, signal?: AbortSignal): Promise<Prediction> {
-    const model = await this.#model(request.model)
-    const { width, height, data, pixelSizeUm, priority } = request
+    const network = await this.library.network(request.model)
+    const { width, height, data, pixelSizeUm, priority, onProgress } = request
+    const model = network.plane
+    if (!model) {
+      const dims = [1, 1, 1, height, width] as const
+      const image = { model: request.model, dims, data, pixelSizeUm, priority, ...(onProgress ? { onProgress } : {}) }
+      return firstPlane(await this.#predictImage(network, image, signal))
+    }
     const { message, payload } = await this.#ask(
       {
         type: 'predict',
@@ -101,7 +113,7 @@ class InferenceHost implements RunningInference {
       },
       data,
       signal,
-      request.onProgress,
+      onProgress,
     )
     if (message.type !== 'result') throw new AppError('Internal', 'The inference process answered another question.')
     const values = pixelsFrom(payload, 'float32') as Float32Array
@@ -119,8 +131,36 @@ class InferenceHost implements RunningInference {
     }
   }
 
+  async useOf(model: string): Promise<ImageUse> {
+    return useOf(await this.library.network(model))
+  }
+
+  async predictImage(request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction> {
+    return this.#predictImage(await this.library.network(request.model), request, signal)
+  }
+
+  async testModel(id: string, signal?: AbortSignal): Promise<SelfTest> {
+    const { network, summary } = await this.library.entry(id)
+    const problem = network ? null : (summary.problem ?? 'It cannot be used.')
+    const result = await selfTest(problem, async () => {
+      if (!network) throw new AppError('ModelInvalid', problem ?? '')
+      return (await this.#ask({ type: 'test', id: ++this.#lastId, model: network, priority: 'batch' }, new Uint8Array(0), signal)).message
+    })
+    this.library.noteTest(id, result)
+    return result
+  }
+
+  async #predictImage(model: NetworkModel, request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction> {
+    const { dims, data, priority, onProgress } = request
+    const message = { type: 'image', id: ++this.#lastId, model, priority, dims, pixelType: pixelTypeOf(data) } as const
+    const answer = await this.#ask(message, data, signal, onProgress)
+    if (answer.message.type !== 'images') throw new AppError('Internal', 'The inference process answered another question.')
+    return imagePrediction(model, request, answer.message, answer.payload)
+  }
+
   async normalisationOf(series: Series, signal?: AbortSignal): Promise<Normalisation> {
-    const model = await this.#model(series.model)
+    const { plane: model } = await this.library.network(series.model)
+    if (!model) throw new AppError('ModelInvalid', `The model "${series.model}" takes a whole image at once.`, { model: series.model })
     const name = randomUUID()
     let generation: number | null = null
     for (const pass of ['add', 'refine'] as const) {
@@ -147,20 +187,7 @@ class InferenceHost implements RunningInference {
     clearTimeout(this.#timer)
     this.#requests.rejectAll(abortError('Inference was shut down.'))
     this.#supervisor[Symbol.dispose]()
-    await this.#catalogRead
-  }
-
-  async #model(id: string): Promise<RunnableModel> {
-    await this.#catalogRead
-    const entry = this.#catalog.find(({ summary }) => summary.id === id)
-    if (!entry) {
-      const known = this.#catalog.map(({ summary }) => summary.id).join(', ')
-      throw new AppError('ModelInvalid', `There is no model "${id}". ${known ? `Known models: ${known}.` : 'No model is installed.'}`, {
-        model: id,
-      })
-    }
-    if (!entry.model) throw new AppError('ModelInvalid', `The model "${id}" cannot be used: ${entry.summary.problem}`, { model: id })
-    return entry.model
+    await this.library.ready
   }
 
   #image(
@@ -212,7 +239,7 @@ class InferenceHost implements RunningInference {
     this.#pump()
   }
 
-  #settle(message: Extract<WorkerMessage, { type: 'result' | 'measured' | 'failure' }>, payload: Uint8Array): void {
+  #settle(message: Extract<WorkerMessage, { type: 'result' | 'measured' | 'images' | 'tested' | 'failure' }>, payload: Uint8Array): void {
     this.#supervisor.succeeded()
     const request = this.#requests.settle(message.id)
     if (message.type !== 'failure') {
@@ -220,22 +247,9 @@ class InferenceHost implements RunningInference {
       return
     }
     const error = errorFromData(message.error)
-    if (request && isError(error, 'ModelInvalid')) this.#condemn(request.message.model.id, error.message)
+    // What a test finds out is its result; what a run finds out concerns everyone.
+    if (request && request.message.type !== 'test' && isError(error, 'ModelInvalid')) this.library.condemn(request.message.model.id, error)
     request?.reject(error)
-  }
-
-  /** A package that turned out to be unusable when it was loaded is listed so from then on. */
-  #condemn(id: string, problem: string): void {
-    this.#publish(
-      this.#catalog.map((entry) =>
-        entry.summary.id === id ? { summary: { ...entry.summary, usable: false, problem }, model: null } : entry,
-      ),
-    )
-  }
-
-  #publish(entries: readonly CatalogEntry[]): void {
-    this.#catalog = entries
-    this.models.set(entries.map(({ summary }) => summary))
   }
 
   /** Sets the alarm for a process that says nothing while it has work. */

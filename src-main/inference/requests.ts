@@ -8,8 +8,8 @@
 import { AppError, abortError } from '#shared/errors.ts'
 import type { HostMessage, WorkerMessage } from './messages.ts'
 
-export type Answer = Extract<WorkerMessage, { type: 'result' | 'measured' }>
-export type Outgoing = Extract<HostMessage, { type: 'predict' | 'measure' }>
+export type Answer = Extract<WorkerMessage, { type: 'result' | 'measured' | 'images' | 'tested' }>
+export type Outgoing = Extract<HostMessage, { type: 'predict' | 'measure' | 'image' | 'test' }>
 
 export interface Request {
   readonly message: Outgoing

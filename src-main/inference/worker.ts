@@ -2,20 +2,25 @@
  * The inference process: the only importer of onnxruntime-node. Running a network blocks this process, so requests are read, and
  * cancelled, between tiles; live images go before batch ones at the same place. The host watches from outside.
  */
-import { createHash } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { availableParallelism, constants, freemem, setPriority } from 'node:os'
 import type { InferenceSession, Tensor } from 'onnxruntime-node'
 import { AppError, abortError, errorToData, messageOf } from '#shared/errors.ts'
 import { bytesOf, pixelsFrom } from '#shared/image/frame.ts'
 import { connectToHost, type Link } from './link.ts'
+import { loadTests } from './load-tests.ts'
+import { loadWeights } from './load-weights.ts'
 import type { HostMessage, WorkerMessage } from './messages.ts'
 import { normalisationFor, statisticsFor } from './operations.ts'
-import type { RunnableModel } from './package.ts'
+import type { ModelIdentity, NetworkModel, RunnableModel } from './package.ts'
 import { gridPixels, gridStep, type ImageInput, type ImagePart, type RunTile, requireFinite, runPipeline } from './pipeline.ts'
 import { chooseProvider } from './providers.ts'
 import { sessionOptions, threads } from './session-options.ts'
 import type { Statistics } from './statistics.ts'
+import type { NdArray } from './tensors/nd-array.ts'
+import { runImage } from './tensors/run-image.ts'
+import { compareWithTest } from './tensors/self-test.ts'
+import { tensorRunner } from './tensors/session.ts'
+import { toFloats } from './tensors.ts'
 import { largestTile } from './tiling.ts'
 
 type Runtime = typeof import('onnxruntime-node')
@@ -40,8 +45,9 @@ interface Job {
 
 interface LoadedModel {
   readonly session: InferenceSession
-  readonly run: RunTile
   readonly provider: string
+  /** Made when first needed, and kept: it writes each result into the memory of the last. */
+  tile: RunTile | null
   /** What the user must know about how it was loaded. */
   readonly warnings: readonly string[]
 }
@@ -79,10 +85,14 @@ class Worker {
       for (const job of this.#jobs) if (job.id === message.id) job.cancelled = true
     } else if (message.type === 'predict' || message.type === 'measure') {
       const input: ImageInput = { ...message, data: pixelsFrom(payload, message.pixelType) }
-      const steps = message.type === 'predict' ? this.#predict(message, input) : this.#measure(message, input)
-      this.#jobs.push({ id: message.id, priority: message.priority, steps, cancelled: false })
-      this.#wake?.()
-    }
+      this.#add(message, message.type === 'predict' ? this.#predict(message, input) : this.#measure(message, input))
+    } else if (message.type === 'image') this.#add(message, this.#image(message, payload))
+    else if (message.type === 'test') this.#add(message, this.#test(message))
+  }
+
+  #add({ id, priority }: { readonly id: number; readonly priority: 'live' | 'batch' }, steps: AsyncGenerator<void, void>): void {
+    this.#jobs.push({ id, priority, steps, cancelled: false })
+    this.#wake?.()
   }
 
   /** One tile of the most urgent job, again and again. */
@@ -118,7 +128,8 @@ class Worker {
     const loaded = await this.#load(model)
     yield
     const started = performance.now()
-    const steps = runPipeline(model, input, loaded.run, {
+    loaded.tile ??= tileRunner(this.runtime, model, loaded.session)
+    const steps = runPipeline(model, input, loaded.tile, {
       normalisation: message.normalisation,
       scale: message.scale,
       largestTile: largestTile(freemem()),
@@ -140,6 +151,41 @@ class Worker {
       await this.#send({ type: 'progress', id, fraction: step.value })
       if (step.value < 1) yield
     }
+  }
+
+  async *#image(message: Extract<HostMessage, { type: 'image' }>, payload: Uint8Array): AsyncGenerator<void, void> {
+    const { id, model, dims, pixelType } = message
+    await this.#send({ type: 'begin', id })
+    const loaded = await this.#load(model)
+    const run = tensorRunner(this.runtime, model, loaded.session)
+    yield
+    const started = performance.now()
+    const image: NdArray = { dtype: pixelType, dims, data: toFloats(pixelsFrom(payload, pixelType)) }
+    const side = (dims[2] ?? 1) > 1 ? Math.min(256, largestTile(freemem())) : largestTile(freemem())
+    const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side })
+    for (;;) {
+      const step = await steps.next()
+      if (step.done) {
+        const images = step.value.map(({ id: output, image: { dims: size }, ratio }) => ({ id: output, dims: size, ratio }))
+        const { provider, warnings } = loaded
+        const parts = step.value.map(({ image: { data } }) => bytesOf(data instanceof Float32Array ? data : Float32Array.from(data)))
+        await this.#send({ type: 'images', id, images, provider, warnings, elapsedMs: performance.now() - started }, parts)
+        return
+      }
+      await this.#send({ type: 'progress', id, fraction: step.value })
+      if (step.value < 1) yield
+    }
+  }
+
+  async *#test({ id, model }: Extract<HostMessage, { type: 'test' }>): AsyncGenerator<void, void> {
+    await this.#send({ type: 'begin', id })
+    const loaded = await this.#load(model)
+    const run = tensorRunner(this.runtime, model, loaded.session)
+    const tests = await loadTests(model)
+    yield
+    const started = performance.now()
+    const outputs = await compareWithTest(model, tests, run)
+    await this.#send({ type: 'tested', id, outputs, provider: loaded.provider, elapsedMs: performance.now() - started })
   }
 
   /** Adds one image of a series to its statistics. */
@@ -173,8 +219,9 @@ class Worker {
     this.#series.set(series, statistics)
   }
 
-  async #load(model: RunnableModel): Promise<LoadedModel> {
-    const known = this.#sessions.get(model.sha256)
+  async #load(model: RunnableModel | NetworkModel): Promise<LoadedModel> {
+    const name = JSON.stringify([model.id, model.weights])
+    const known = this.#sessions.get(name)
     if (known) return known
     for (const [key, old] of this.#sessions) {
       if (this.#sessions.size < sessionLimit) break
@@ -182,8 +229,8 @@ class Worker {
       await old.then(({ session }) => session.release()).catch(() => undefined)
     }
     const loading = loadModel(this.runtime, model, this.#provider)
-    this.#sessions.set(model.sha256, loading)
-    loading.catch(() => this.#sessions.delete(model.sha256))
+    this.#sessions.set(name, loading)
+    loading.catch(() => this.#sessions.delete(name))
     return loading
   }
 
@@ -206,16 +253,12 @@ class Worker {
 }
 
 /** Loads a network from bytes whose hash is that of the description; a provider that cannot run it is replaced by the CPU. */
-async function loadModel(runtime: Runtime, model: RunnableModel, provider: string): Promise<LoadedModel> {
-  const bytes = await readFile(model.onnxPath).catch((error: unknown) => {
-    throw invalid(model, 'weights.onnx.source', `cannot be read (${messageOf(error)})`)
-  })
-  if (createHash('sha256').update(bytes).digest('hex') !== model.sha256) {
-    throw invalid(model, 'weights.onnx.sha256', 'does not belong to the file any more: it was damaged or replaced')
-  }
+async function loadModel(runtime: Runtime, model: ModelIdentity, provider: string): Promise<LoadedModel> {
+  const { bytes, external } = await loadWeights(model)
   const warnings: string[] = []
   let used = provider
-  const create = (id: string) => runtime.InferenceSession.create(bytes, sessionOptions(id))
+  const create = (id: string) =>
+    runtime.InferenceSession.create(bytes, { ...sessionOptions(id), ...(external.length > 0 ? { externalData: external } : {}) })
   const session = await create(provider)
     .catch((error: unknown) => {
       if (provider === 'cpu') throw error
@@ -226,13 +269,7 @@ async function loadModel(runtime: Runtime, model: RunnableModel, provider: strin
     .catch((error: unknown) => {
       throw invalid(model, 'weights.onnx.source', `is not a network that ONNX Runtime can load (${firstLine(error)})`)
     })
-  try {
-    checkTensors(model, session)
-    return { session, run: tileRunner(runtime, model, session), provider: used, warnings }
-  } catch (error) {
-    await session.release()
-    throw error
-  }
+  return { session, provider: used, warnings, tile: null }
 }
 
 function checkTensors(model: RunnableModel, session: InferenceSession): void {
@@ -259,6 +296,7 @@ function checkTensors(model: RunnableModel, session: InferenceSession): void {
 
 /** Runs tiles one after the other; a result is good until the next run. */
 function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSession): RunTile {
+  checkTensors(model, session)
   const [inputName] = session.inputNames
   const [outputName] = session.outputNames
   if (inputName === undefined || outputName === undefined) throw invalid(model, 'inputs', 'names no tensor of the network')
@@ -277,7 +315,7 @@ function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSe
   }
 }
 
-function invalid(model: RunnableModel, field: string, reason: string): AppError {
+function invalid(model: ModelIdentity, field: string, reason: string): AppError {
   return new AppError('ModelInvalid', `The model "${model.name}" cannot be used: ${field} ${reason}.`, { model: model.id, field })
 }
 

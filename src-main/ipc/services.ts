@@ -10,7 +10,7 @@ import type { SessionReader, SessionStore } from '../storage/dataset.ts'
 import { previewStream } from './preview.ts'
 
 export function createServices(parts: HostParts): Services<Api> {
-  const { control, live, trust, recorder, captures, data, inference, jobs, uploads, settings, log, clients } = parts
+  const { control, live, trust, recorder, captures, data, inference, models, jobs, uploads, settings, log, clients } = parts
   /** A slider asks for many frames of one session, whose index need not be read again for each. */
   let opened: { readonly store: SessionStore; readonly session: string; readonly reader: SessionReader } | null = null
   const readerOf = async (session: string, index: number) => {
@@ -92,6 +92,17 @@ export function createServices(parts: HostParts): Services<Api> {
       'trust.inspect': () => {
         throw new AppError('BadRequest', 'There is no picture of a network to inspect yet. Switch on enhancement, or enhance a file.')
       },
+      'models.info': ({ model }) => models.details(model),
+      'models.test': ({ model }, { signal }) => inference.testModel(model, signal),
+      'models.import': async ({ path, upload, as }, { client, signal }) => {
+        const file = upload === undefined ? localPath(path, parts.info.shell) : uploads.take(upload, client)
+        try {
+          return { model: await models.import(file.path, { name: file.name, signal, ...(as === undefined ? {} : { as }) }) }
+        } finally {
+          if (upload !== undefined) await rm(file.path, { force: true })
+        }
+      },
+      'models.remove': ({ model }) => done(parts.removeModel(model)),
 
       'settings.change': async (change) => parts.changeSettings(change),
       'log.export': () => parts.report(),

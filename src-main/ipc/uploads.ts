@@ -1,4 +1,4 @@
-/** Files a browser sends: kept in a temporary folder under names of our own until a job takes them. */
+/** Files a browser sends: kept in a temporary folder under names of our own until a job or an import takes them. */
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -37,7 +37,7 @@ export class Uploads implements AsyncDisposable {
     const waiting = [...this.#finished.values()].filter((each) => each.client === caller.client).length
     if (waiting >= waitingLimit) throw new AppError('Busy', `${waitingLimit} uploads are waiting already.`)
     const folder = await this.#place()
-    const path = join(folder, `${this.#count++}.tif`)
+    const path = join(folder, `${this.#count++}.upload`)
     this.#running.add(key)
     let received = 0
     let complete = false

@@ -47,11 +47,17 @@ export class Jobs implements AsyncDisposable {
   readonly #state = new Cell<readonly Job[]>([])
   readonly #waiting: { readonly id: string; readonly job: NewJob }[] = []
   readonly #results = new Map<string, JobResult>()
+  readonly #models = new Map<string, string>()
   #running: { readonly id: string; readonly abort: AbortController } | null = null
   #working: Promise<void> = Promise.resolve()
   #disposed = false
 
   constructor(private readonly options: JobsOptions) {}
+
+  /** Model of each job that waits or runs. */
+  get models(): ReadonlyMap<string, string> {
+    return this.#models
+  }
 
   get state(): ReadonlyCell<readonly Job[]> {
     return this.#state
@@ -68,6 +74,7 @@ export class Jobs implements AsyncDisposable {
     const stay = this.#state.value.filter(({ status }) => status === 'waiting' || status === 'running' || --spare < 0)
     this.#state.set([...stay, entry])
     this.#waiting.push({ id, job })
+    this.#models.set(id, job.model)
     if (!this.#running) this.#working = this.#work()
     return id
   }
@@ -78,6 +85,7 @@ export class Jobs implements AsyncDisposable {
     const index = this.#waiting.findIndex((waiting) => waiting.id === id)
     const [waiting] = index < 0 ? [] : this.#waiting.splice(index, 1)
     if (!waiting) return
+    this.#models.delete(id)
     this.#patch(id, { status: 'cancelled' })
     void discard(waiting.job)
   }
@@ -105,6 +113,7 @@ export class Jobs implements AsyncDisposable {
       const abort = new AbortController()
       this.#running = { id: next.id, abort }
       await this.#enhance(next.id, next.job, abort.signal)
+      this.#models.delete(next.id)
       await discard(next.job)
     }
     this.#running = null

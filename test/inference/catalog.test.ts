@@ -66,13 +66,12 @@ describe('the catalog', () => {
   })
 
   const hostile: readonly [string, Change, RegExp][] = [
-    ['another format', set('format_version', '0.4.9'), /^format_version: /],
+    ['another format', set('format_version', '0.3.2'), /^format_version: /],
     ['another type', set('type', 'dataset'), /^type: /],
     ['no name', set('name', undefined), /^name: /],
     ['no inputs', set('inputs', undefined), /^inputs: /],
     ['no weights', set('weights', undefined), /^weights: /],
-    ['weights of another kind only', set('weights', { torchscript: { source: 'x.pt' } }), /^weights\.onnx: .*torchscript/],
-    ['no hash', set('weights.onnx.sha256', undefined), /^weights\.onnx\.sha256: /],
+    ['weights of no kind', set('weights', {}), /^weights: /],
     ['a hash of the wrong length', set('weights.onnx.sha256', 'abc'), /^weights\.onnx\.sha256: /],
     ['the hash of another file', set('weights.onnx.sha256', '0'.repeat(64)), /^weights\.onnx\.sha256: .*damaged/],
     ['weights above the folder', set('weights.onnx.source', '../other/model.onnx'), /^weights\.onnx\.source: .*outside/],
@@ -82,11 +81,40 @@ describe('the catalog', () => {
     ['weights that are a folder', set('weights.onnx.source', '.'), /^weights\.onnx\.source: /],
     ['weights that are missing', set('weights.onnx.source', 'none.onnx'), /^weights\.onnx\.source: .*missing/],
     ['an axis of an unknown type', set('inputs.0.axes.0.type', 'spice'), /^inputs\[0\]\.axes\[0\]\.type: /],
-    ['axes in another order', (d) => (d.inputs as { axes: unknown[] }[])[0]?.axes.reverse(), /^inputs\[0\]\.axes: .*x, y, channel, batch/],
+    ['an axis twice', set('inputs.0.axes.3.id', 'y'), /^inputs\[0\]\.axes\[3\]\.id: /],
+    ['an output that refers to an axis that is not there', set('outputs.0.axes.3.size.axis_id', 'w'), /^outputs\[0\]\.axes\[3\]\.size/],
+    [
+      'a size that refers to itself',
+      set('inputs.0.axes.3.size', { tensor_id: 'raw', axis_id: 'x' }),
+      /^inputs\[0\]\.axes\[3\]\.size: .*itself/,
+    ],
+    ['an output in other units than its input', set('outputs.0.axes.2.unit', 'nanometer'), /^outputs\[0\]\.axes\[2\]\.unit: /],
+    [
+      'statistics over an axis that is not there',
+      set('inputs.0.preprocessing.1.kwargs.axes', ['z']),
+      /^inputs\[0\]\.preprocessing\[1\]\.kwargs\.axes: /,
+    ],
+    [
+      'more gains than channels',
+      set('inputs.0.preprocessing.1', { id: 'scale_linear', kwargs: { axis: 'channel', gain: [1, 2] } }),
+      /^inputs\[0\]\.preprocessing\[1\]\.kwargs\.gain: /,
+    ],
+    [
+      'a halo that leaves nothing of a fixed size',
+      (d) => {
+        set('inputs.0.axes.2.size', 32)(d)
+        set('outputs.0.axes.2.halo', 16)(d)
+      },
+      /^outputs\[0\]\.axes\[2\]\.halo: /,
+    ],
     ['a step of zero', set('inputs.0.axes.2.size.step', 0), /^inputs\[0\]\.axes\[2\]\.size/],
     ['a negative halo', set('outputs.0.axes.2.halo', -4), /^outputs\[0\]\.axes\[2\]\.halo: /],
-    ['an output that refers to nothing', set('outputs.0.axes.3.size.tensor_id', 'other'), /^outputs\[0\]\.axes\[3\]\.size: /],
-    ['an output of twice the size', set('outputs.0.axes.2.scale', 0.1625), /^outputs\[0\]\.axes\[2\]\.scale: /],
+    ['an output that refers to nothing', set('outputs.0.axes.3.size.tensor_id', 'other'), /^outputs\[0\]\.axes\[3\]\.size\.tensor_id: /],
+    [
+      'an output of twice the size that is said to be one channel of a plane',
+      set('outputs.0.axes.2.scale', 0.1625),
+      /^config\.deepscope: /,
+    ],
     ['preprocessing that nobody knows', set('inputs.0.preprocessing', [{ id: 'magic' }]), /^inputs\[0\]\.preprocessing\[0\]\.id: /],
     [
       'percentiles the wrong way round',

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { normalisationFor, type Preprocessing, postprocess, preprocessingSchema } from '#main/inference/operations.ts'
+import { preprocessingSchema } from '#main/inference/bioimage-io/operation-schema.ts'
+import { type AffineOperation, normalisationFor, postprocess } from '#main/inference/operations.ts'
 import { resample } from '#main/inference/resample.ts'
 import { Statistics } from '#main/inference/statistics.ts'
 import { caseFolder } from './packages.ts'
@@ -86,7 +87,7 @@ describe('resampling', () => {
 })
 
 describe('operations', () => {
-  const read = (operation: unknown): Preprocessing => preprocessingSchema.parse(operation)
+  const read = (operation: unknown) => preprocessingSchema.parse(operation) as AffineOperation
   const statistics = () => {
     const found = new Statistics([0, 100])
     found.add(Uint8Array.of(10, 20, 30, 40))
@@ -108,13 +109,7 @@ describe('operations', () => {
 
   test('sigmoid and clip act on every value', () => {
     const data = Float32Array.of(0, Math.log(3), -100)
-    postprocess(
-      [
-        { id: 'sigmoid', kwargs: undefined },
-        { id: 'clip', kwargs: { min: 0.1, max: 0.6 } },
-      ],
-      data,
-    )
+    postprocess([{ id: 'sigmoid' }, { id: 'clip', min: 0.1, max: 0.6, minPercentile: null, maxPercentile: null, axes: null }], data)
     expect([...data]).toEqual([0.5, expect.closeTo(0.6, 6), expect.closeTo(0.1, 6)])
   })
 })

@@ -164,7 +164,7 @@ describe('bad models', () => {
       usable: false,
       problem: expect.stringMatching(/outputs/),
     })
-    await inference.refreshModels()
+    await inference.library.refresh()
     expect(inference.models.value.find(({ id }) => id === 'half')?.usable).toBe(true)
   })
 

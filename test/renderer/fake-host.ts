@@ -14,7 +14,7 @@ import type { Services, StreamSink } from '#shared/rpc/remote.ts'
 import { serve } from '#shared/rpc/server.ts'
 import type { Transport } from '#shared/rpc/transport.ts'
 import { enhancedPicture, type FakePicture, rawPicture, size } from './fake-scene.ts'
-import { fakeModels, fakeProvenance, fakeSessions, fakeSettings, fakeStates } from './fake-states.ts'
+import { fakeDetails, fakeModels, fakeProvenance, fakeSessions, fakeSettings, fakeStates, fakeTest } from './fake-states.ts'
 
 const frameMs = 80
 
@@ -289,6 +289,24 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
       }),
       'trust.inspect': () => {
         throw new AppError('BadRequest', 'There is no picture of a network to inspect yet.')
+      },
+      'models.info': ({ model }) => ({ ...fakeDetails, model }),
+      'models.test': ({ model }) => {
+        states.models.set(states.models.value.map((each) => (each.id === model ? { ...each, test: fakeTest } : each)))
+        return fakeTest
+      },
+      'models.import': () => {
+        const [first] = fakeModels
+        if (!first) throw new AppError('Internal', 'There is no fake model.')
+        states.models.set([
+          ...states.models.value,
+          { ...first, id: 'nuclei', name: 'UNet 2D Nuclei Broad', origin: 'user', pixelSizeUm: null },
+        ])
+        return { model: 'nuclei' }
+      },
+      'models.remove': ({ model }) => {
+        states.models.set(states.models.value.filter(({ id }) => id !== model))
+        return null
       },
       'settings.change': (changes) => {
         const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined))

@@ -3,9 +3,11 @@ import type {
   InferenceState,
   LiveState,
   LogEntry,
+  ModelDetails,
   ModelSummary,
   Provenance,
   RecordingState,
+  SelfTest,
   SessionSummary,
   Settings,
 } from '#shared/api.ts'
@@ -61,10 +63,19 @@ export const fakeModels: ModelSummary[] = [
     sha256,
     pixelSizeUm: 0.325,
     bytes: 2_150_000,
+    origin: 'application',
+    format: '0.5.4',
+    valid: true,
     usable: true,
+    images: true,
+    takes: 'planes of one channel',
     problem: null,
+    field: null,
+    notes: [],
     license: 'MIT',
     card,
+    testable: true,
+    test: null,
   },
   {
     id: 'broken',
@@ -74,12 +85,82 @@ export const fakeModels: ModelSummary[] = [
     sha256,
     pixelSizeUm: null,
     bytes: 12,
+    origin: 'user',
+    format: '0.5.4',
+    valid: false,
     usable: false,
+    images: false,
+    takes: '',
     problem: 'weights.onnx.sha256: the file does not match its hash. Reinstall this model.',
+    field: 'weights.onnx.sha256',
+    notes: [],
     license: 'MIT',
     card: null,
+    testable: false,
+    test: null,
   },
 ]
+
+const axes = (size: string, halo: number) => [
+  { id: 'batch', size: '1', scale: '', halo: 0, names: [] },
+  { id: 'channel', size: '1', scale: '', halo: 0, names: ['intensity'] },
+  { id: 'y', size, scale: '0.325 µm', halo, names: [] },
+  { id: 'x', size, scale: '0.325 µm', halo, names: [] },
+]
+
+export const fakeDetails: ModelDetails = {
+  model: 'widefield-sr',
+  path: '/opt/deepscope/models/widefield-sr',
+  authors: ['Deepscope developers'],
+  tags: ['super-resolution', 'widefield'],
+  cite: ['Wang, H. et al. Nat. Methods 16, 103-110 (2019). doi:10.1038/s41592-018-0239-0'],
+  weights: ['onnx'],
+  inputs: [
+    {
+      id: 'raw',
+      description: 'One channel of the picture.',
+      dtype: 'float32',
+      optional: false,
+      axes: axes('64 + n·8', 0),
+      operations: ['values as float32', 'percentiles 1 and 99.9 to 0 and 1, over y, x'],
+    },
+  ],
+  outputs: [
+    {
+      id: 'restored',
+      description: 'The restored picture.',
+      dtype: 'float32',
+      optional: false,
+      axes: axes('as y of raw', 72),
+      operations: [],
+    },
+  ],
+  training: [
+    { label: 'Pixels of the input', value: '0.65 µm' },
+    { label: 'Numerical aperture', value: '0.4 → 0.75' },
+  ],
+}
+
+export const fakeTest: SelfTest = {
+  time: Date.UTC(2026, 10, 24, 10, 30),
+  passed: true,
+  problem: null,
+  provider: 'cpu',
+  elapsedMs: 412,
+  outputs: [
+    {
+      id: 'restored',
+      dims: [1, 2, 256, 256],
+      elements: 131_072,
+      outside: 3,
+      allowed: 13,
+      largestDifference: 0.0021,
+      relative: 0.001,
+      absolute: 0.001,
+      perMillion: 100,
+    },
+  ],
+}
 
 const summary: SessionSummary = {
   id: 'snap-1',

@@ -1,0 +1,266 @@
+/**
+ * An image with any axes through any network: tensors of all its inputs, one normalisation for the whole, blocks, and back. Everything
+ * here is plain arithmetic; what runs a block is handed in.
+ */
+import { AppError } from '#shared/errors.ts'
+import type { TensorDescription } from '../bioimage-io/description.ts'
+import type { NetworkModel } from '../package.ts'
+import { type Block, type BlockPlan, lostOf, outputLength, planBlocks } from './blocks.ts'
+import { type Extent, extentOf, extents, type ImageLayout, type Link, layOut, NoImage, type OutputLayout } from './image-layout.ts'
+import { allocate, cast, gather, type NdArray, paste, strides } from './nd-array.ts'
+import { applyOperations, type Tensor } from './operations.ts'
+
+/** Runs a network once: its inputs in the order of the description, each with its axes in the order of the description. */
+export type RunTensors = (inputs: readonly NdArray[]) => Promise<readonly NdArray[]>
+
+/** dims = [t, c, z, y, x] */
+export type ImageArray = NdArray
+
+export interface ImageResult {
+  readonly id: string
+  readonly image: ImageArray
+  /** Pixels of the result for one of the image, along x. */
+  readonly ratio: number
+}
+
+const order: readonly (Extent | 'c')[] = ['t', 'c', 'z', 'y', 'x']
+
+/**
+ * Yields the finished fraction (0…1) after every block, so that the caller can stop between blocks.
+ * Throws ModelInvalid where the network does not take images or gives another shape than promised, OutOfRange for an image that does not
+ * suit it, ModelFailed for values that are no numbers.
+ */
+export async function* runImage(
+  model: NetworkModel,
+  image: ImageArray,
+  run: RunTensors,
+  largest: Readonly<Record<Extent, number>>,
+): AsyncGenerator<number, readonly ImageResult[]> {
+  const layout = layoutOf(model)
+  checkChannels(model, layout, image.dims[1] as number)
+  const lengths = lengthsOf(image)
+  const plans = Object.fromEntries(
+    extents.map((extent) => [extent, planExtent(model, layout, extent, lengths[extent], largest[extent])]),
+  ) as Record<Extent, BlockPlan | null>
+  const raw = inputTensors(model, layout, image)
+  const references = new Map(model.inputs.map(({ id }, index) => [id, raw[index] as Tensor]))
+  const around = { references, together: true }
+  const prepared = model.inputs.map(({ operations }, index) => applyOperations(raw[index] as Tensor, operations, around))
+  const planes = prepared[0]?.dims[0] ?? 0
+  const places = placesOf(plans)
+  const results: (NdArray | null)[] = layout.outputs.map(() => null)
+  for (let plane = 0; plane < planes; plane++) {
+    for (const [index, place] of places.entries()) {
+      const outputs = await run(model.inputs.map((input, each) => cutOut(prepared[each] as Tensor, input, plane, place, plans)))
+      layout.outputs.forEach((output, each) => {
+        const found = outputs[model.outputs.indexOf(output.tensor)]
+        if (!found)
+          throw new AppError('ModelInvalid', `The network "${model.name}" gave no output "${output.tensor.id}".`, { model: model.id })
+        const block = withoutBatch(model, output, found, plans)
+        results[each] ??= allocate(block.dtype, [planes, ...resultDims(output, lengths)])
+        putBack(block, output, results[each] as NdArray, plane, place)
+      })
+      yield (plane * places.length + index + 1) / (planes * places.length)
+    }
+  }
+  return layout.outputs.map((output, index): ImageResult => {
+    const { tensor } = output
+    const axes = ['batch', ...bare(tensor).map(({ id }) => id)]
+    const finished = applyOperations({ ...(results[index] as NdArray), axes }, tensor.operations, around)
+    checkFinite(model, finished)
+    return { id: tensor.id, image: toImage(cast(finished, tensor.dtype), output, lengths, layout), ratio: output.links.x?.ratio ?? 1 }
+  })
+}
+
+function layoutOf(model: NetworkModel): ImageLayout {
+  try {
+    return layOut(model.inputs, model.outputs)
+  } catch (error) {
+    if (!(error instanceof NoImage)) throw error
+    throw new AppError('ModelInvalid', `The network "${model.name}" cannot be run on images, because ${error.message}.`, {
+      model: model.id,
+    })
+  }
+}
+
+function checkChannels(model: NetworkModel, { channels }: ImageLayout, found: number): void {
+  const wanted = channels.reduce((sum, each) => sum + each, 0)
+  if (found === wanted) return
+  throw new AppError('OutOfRange', `The network "${model.name}" takes ${wanted} channels at once; the image has ${found}.`, {
+    model: model.id,
+  })
+}
+
+function lengthsOf({ dims: [t = 1, , z = 1, y = 1, x = 1] }: ImageArray): Record<Extent, number> {
+  return { t, z, y, x }
+}
+
+function planExtent(
+  model: NetworkModel,
+  { rules, outputs }: ImageLayout,
+  extent: Extent,
+  length: number,
+  largest: number,
+): BlockPlan | null {
+  const own = rules[extent]
+  if (own === null) return null
+  const plan = planBlocks(
+    length,
+    own,
+    outputs.flatMap(({ links }) => links[extent] ?? []),
+    largest,
+  )
+  if (plan) return plan
+  throw new AppError('OutOfRange', `No size along ${extent} suits the network "${model.name}" and an image of ${length}.`, {
+    model: model.id,
+  })
+}
+
+/** Axes without the batch. */
+function bare({ axes }: TensorDescription): TensorDescription['axes'] {
+  return axes.filter(({ type }) => type !== 'batch')
+}
+
+/** One tensor for each input: [batch, its axes]; the batch holds the planes that the network takes one after the other. */
+function inputTensors(model: NetworkModel, { rules, channels }: ImageLayout, image: ImageArray): Tensor[] {
+  const [sizeT = 1, , sizeZ = 1] = image.dims
+  const steps = strides(image.dims)
+  const step = (axis: Extent | 'c') => steps[order.indexOf(axis)] as number
+  const times = rules.t ? [0] : Array.from({ length: sizeT }, (_, t) => t * step('t'))
+  const depths = rules.z ? [0] : Array.from({ length: sizeZ }, (_, z) => z * step('z'))
+  const planes = Int32Array.from(times.flatMap((t) => depths.map((z) => t + z)))
+  let channel = 0
+  return model.inputs.map((input, index) => {
+    const first = channel
+    channel += channels[index] as number
+    const base = planes.map((plane) => plane + first * step('c'))
+    const axes = bare(input)
+    const offsets = axes.map((axis) => {
+      const extent = axis.type === 'channel' ? 'c' : (extentOf(axis) as Extent)
+      const length = extent === 'c' ? (channels[index] as number) : (image.dims[order.indexOf(extent)] as number)
+      return Int32Array.from({ length }, (_, i) => i * step(extent))
+    })
+    const tensor = gather(image, [base, ...offsets])
+    return { ...cast(tensor, input.dtype), axes: ['batch', ...axes.map(({ id }) => id)] }
+  })
+}
+
+type Place = Readonly<Partial<Record<Extent, Block>>>
+
+function placesOf(plans: Readonly<Record<Extent, BlockPlan | null>>): Place[] {
+  return extents.reduce<Place[]>(
+    (places, extent) =>
+      places.flatMap((place) => (plans[extent]?.blocks ?? [null]).map((block) => (block ? { ...place, [extent]: block } : place))),
+    [{}],
+  )
+}
+
+/** The block of one plane, with the edge repeated beyond the image, and its axes in the order of the description. */
+function cutOut(
+  tensor: Tensor,
+  input: TensorDescription,
+  plane: number,
+  place: Place,
+  plans: Readonly<Record<Extent, BlockPlan | null>>,
+): NdArray {
+  const steps = strides(tensor.dims)
+  const offsets = bare(input).map((axis, index) => {
+    const length = tensor.dims[index + 1] as number
+    const step = steps[index + 1] as number
+    const extent = extentOf(axis)
+    const block = extent ? place[extent] : undefined
+    const size = extent && block ? (plans[extent]?.size ?? length) : length
+    const start = block?.start ?? 0
+    return Int32Array.from({ length: size }, (_, i) => Math.min(length - 1, Math.max(0, start + i)) * step)
+  })
+  const block = gather(tensor, [Int32Array.of(plane * (steps[0] as number)), ...offsets])
+  const dims = input.axes.map((axis) => (axis.type === 'batch' ? 1 : (block.dims[bare(input).indexOf(axis) + 1] as number)))
+  return { ...block, dims }
+}
+
+/** The tensor without its batch of one, if it has the shape that its description promises. */
+function withoutBatch(
+  model: NetworkModel,
+  { tensor, links, channels }: OutputLayout,
+  found: NdArray,
+  plans: Readonly<Record<Extent, BlockPlan | null>>,
+): NdArray {
+  const wanted = tensor.axes.map((axis) => {
+    if (axis.type === 'batch') return 1
+    if (axis.type === 'channel') return channels
+    const extent = extentOf(axis) as Extent
+    const link = links[extent]
+    return link ? Math.floor((plans[extent]?.size ?? 0) * link.ratio + link.offset + 1e-9) : 1
+  })
+  if (found.dims.length === wanted.length && found.dims.every((size, index) => size === wanted[index])) {
+    return { ...found, dims: wanted.filter((_, index) => tensor.axes[index]?.type !== 'batch') }
+  }
+  throw new AppError(
+    'ModelInvalid',
+    `The network "${model.name}" gave a tensor of shape ${found.dims.join(' × ')} where its description (${tensor.field}.axes) says ${wanted.join(' × ')}.`,
+    { model: model.id, field: `${tensor.field}.axes` },
+  )
+}
+
+function resultDims({ tensor, links, channels }: OutputLayout, lengths: Readonly<Record<Extent, number>>): number[] {
+  return bare(tensor).map((axis) => {
+    if (axis.type === 'channel') return channels
+    const extent = extentOf(axis) as Extent
+    const link = links[extent]
+    return link ? outputLength(lengths[extent], link) : 1
+  })
+}
+
+/** Copies the part of a block that may be kept. */
+function putBack(block: NdArray, { tensor, links }: OutputLayout, result: NdArray, plane: number, place: Place): void {
+  const spans = bare(tensor).map((axis, index) => {
+    const extent = extentOf(axis)
+    const link = extent ? links[extent] : null
+    const cut = extent ? place[extent] : undefined
+    return link && cut ? keptSpan(link, cut, result.dims[index + 1] as number) : { from: 0, at: 0, size: result.dims[index + 1] as number }
+  })
+  const whole = { ...block, dims: [1, ...block.dims] }
+  const size = [1, ...spans.map((span) => span.size)]
+  paste(whole, [0, ...spans.map(({ from }) => from)], size, result, [plane, ...spans.map(({ at }) => at)])
+}
+
+/** Where the kept part lies in the block's output and in the whole result. */
+function keptSpan(link: Link, { start, keepStart, keepEnd }: Block, total: number) {
+  const { ratio, offset } = link
+  const scaled = (elements: number) => Math.floor(elements * ratio + 1e-9)
+  const at = scaled(keepStart)
+  // An output that is longer than its input is never cut: the rest belongs to the only block.
+  const end = offset > 0 ? total : Math.min(total, scaled(keepEnd))
+  return { at, from: at - Math.round(start * ratio + lostOf(link)), size: end - at }
+}
+
+function checkFinite(model: NetworkModel, { data }: NdArray): void {
+  let check = 0
+  // Zero for every finite value, NaN otherwise, and NaN sticks.
+  for (let i = 0; i < data.length; i++) check += (data[i] as number) * 0
+  if (check === 0) return
+  throw new AppError(
+    'ModelFailed',
+    `The network "${model.name}" gave values that are not finite numbers for this image, so its result was thrown away.`,
+    {
+      model: model.id,
+    },
+  )
+}
+
+/** The result's axes in the order of an image; planes that were taken one after the other are laid out again. */
+function toImage(result: NdArray, { tensor }: OutputLayout, lengths: Readonly<Record<Extent, number>>, { rules }: ImageLayout): ImageArray {
+  const steps = strides(result.dims)
+  const axes = bare(tensor)
+  const planesZ = rules.z ? 1 : lengths.z
+  const offsets = order.map((extent) => {
+    const index = axes.findIndex((axis) => (extent === 'c' ? axis.type === 'channel' : extentOf(axis) === extent))
+    const length = index < 0 ? 1 : (result.dims[index + 1] as number)
+    const step = index < 0 ? 0 : (steps[index + 1] as number)
+    // Each plane is an element of the batch: its index is t · planes in z + z.
+    if (extent === 't' && !rules.t) return Int32Array.from({ length: lengths.t }, (_, t) => t * planesZ * (steps[0] as number))
+    if (extent === 'z' && !rules.z) return Int32Array.from({ length: lengths.z }, (_, z) => z * (steps[0] as number))
+    return Int32Array.from({ length }, (_, i) => i * step)
+  })
+  return gather(result, offsets)
+}
