@@ -43,11 +43,11 @@ export class DataFolder implements AsyncDisposable {
     return this.#unreadable
   }
 
-  /** Throws StorageFull where the folder cannot be used. */
+  /** Throws StorageRefused where the folder cannot be used. */
   get store(): SessionStore {
     if (this.#open) return this.#open.store
     const { folder, problem } = this.#state.value
-    throw new AppError('StorageFull', problem ?? `The data folder “${folder}” cannot be used.`, { folder })
+    throw new AppError('StorageRefused', problem ?? `The data folder “${folder}” cannot be used.`, { folder })
   }
 
   /** Goes over to another folder. If that cannot be used, the present one stays. */

@@ -1,6 +1,6 @@
 /** `deepscope doctor`: what there is, what is used and why, what is missing and how to get it. */
 import { constants, existsSync, readdirSync, readFileSync } from 'node:fs'
-import { access, mkdir, stat } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import { freemem, homedir, totalmem, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
 import type { InferenceState } from '#shared/api.ts'
@@ -10,7 +10,7 @@ import { type PortInfo, systemBinding } from './devices/serial/binding.ts'
 import { startInference } from './inference/process.ts'
 import { rootFolder } from './processes.ts'
 import { type AppFolders, openSettings } from './settings.ts'
-import { freeBytes, sizeText } from './storage/disk.ts'
+import { freeBytes, makeFolder, sizeText } from './storage/disk.ts'
 
 /** `problem`: Deepscope cannot do its work; `note`: something is missing that not everybody needs. */
 export interface Finding {
@@ -246,7 +246,7 @@ const littleDisk = 5e9
 export async function diskFindings(folder: string): Promise<Finding[]> {
   const change = 'Choose another data folder in the settings or with “--data”.'
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
     await access(folder, constants.W_OK)
   } catch (error) {
     return [problem('disk', `The data folder “${folder}” cannot be written: ${messageOf(error)}`, change)]

@@ -1,12 +1,13 @@
 /** What the user chose, kept in one JSON file. A file that cannot be understood is set aside, never overwritten. */
 import { existsSync, readFileSync } from 'node:fs'
-import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises'
+import { copyFile, open, rename, rm } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { dirname, isAbsolute, join } from 'node:path'
 import { type Settings, settingsSchema } from '#shared/api.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, messageOf } from '#shared/errors.ts'
 import { rootFolder } from './processes.ts'
+import { makeFolder } from './storage/disk.ts'
 
 /** Folders of this installation. `DEEPSCOPE_HOME` moves all of them, for tests and portable use. */
 export interface AppFolders {
@@ -134,7 +135,7 @@ class FileSettings implements SettingsStore {
     this.#dirty = false
     const temporary = `${this.path}.${process.pid}.new`
     try {
-      await mkdir(dirname(this.path), { recursive: true })
+      await makeFolder(dirname(this.path))
       const file = await open(temporary, 'w')
       try {
         await file.writeFile(`${JSON.stringify(this.#state.value, null, 2)}\n`)

@@ -13,8 +13,10 @@ export const errorKinds = {
   Busy: 'Wait for the running task to end, or cancel it.',
   ModelInvalid: 'Choose another model, or reinstall this one.',
   ModelFailed: 'Try again; if it fails again, choose the CPU or another model.',
-  DatasetInvalid: 'The file cannot be read. Check that it is complete and of a supported type.',
-  StorageFull: 'Free some disk space, or choose another data folder.',
+  DatasetInvalid: 'Check that the file is complete and of a supported type.',
+  ConfigurationInvalid: 'Correct the configuration file, or choose another microscope.',
+  StorageFull: 'Free some disk space, or choose another folder.',
+  StorageRefused: 'Choose another folder, or make this one writable.',
   BadRequest: 'The request was malformed. This is a fault of the program that sent it.',
   NotPermitted: 'Another window is in control. Take control first.',
   ConnectionLost: 'The connection to the microscope host was lost. It will be tried again.',
@@ -75,6 +77,11 @@ export function isError(error: unknown, kind?: ErrorKind): error is AppError {
 /** Any thrown value as a sentence for a person. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
+}
+
+/** The same with what the person can do next, for one line. Own errors only: others have no advice. */
+export function explanationOf(error: unknown): string {
+  return isError(error) && error.kind !== 'Internal' ? `${error.message} ${errorKinds[error.kind] ?? ''}`.trimEnd() : messageOf(error)
 }
 
 /** Turns any thrown value into data that survives JSON and structured clone. Unknown errors become `Internal`. */

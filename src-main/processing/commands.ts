@@ -1,7 +1,7 @@
 /** What `enhance` and `models` do on the command line. The program around them parses arguments and owns the streams. */
 import { basename } from 'node:path'
 import type { ModelSummary, Settings } from '#shared/api.ts'
-import { isAbort, isError, messageOf } from '#shared/errors.ts'
+import { explanationOf, isAbort } from '#shared/errors.ts'
 import { readCatalog } from '../inference/catalog.ts'
 import { startInference } from '../inference/process.ts'
 import { enhanceFile } from './enhance-file.ts'
@@ -66,7 +66,8 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
     } catch (error) {
       if (isAbort(error)) throw error
       failed++
-      io.error(`${name}: ${isError(error) ? `${error.message} ${error.advice}` : messageOf(error)}`)
+      const said = explanationOf(error)
+      io.error(said.startsWith(`${name} `) ? said : `${name}: ${said}`)
     }
   }
   return failed > 0 ? 1 : 0

@@ -1,10 +1,11 @@
 /** A TIFF through a network, plane by plane, into an OME-TIFF that says what made it. */
-import { access, mkdir } from 'node:fs/promises'
+import { access } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
+import { pixelSizeRange } from '#shared/image/frame.ts'
 import type { Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
-import { storageError } from '../storage/disk.ts'
+import { makeFolder, storageError } from '../storage/disk.ts'
 import { openTiff } from '../storage/tiff/open.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
@@ -47,13 +48,17 @@ const largestLook = 2048
 
 /**
  * Enhances every plane with one normalisation for each channel's stack. The output appears under its name only when it is whole; nothing
- * is overwritten. Rejects with DatasetInvalid, ModelInvalid, ModelFailed, OutOfRange, StorageFull or AbortError.
+ * is overwritten. Rejects with DatasetInvalid, ModelInvalid, ModelFailed, OutOfRange, StorageFull, StorageRefused or AbortError.
  */
 export async function enhanceFile(request: EnhanceRequest, { inference }: { readonly inference: SeriesInference }): Promise<EnhanceResult> {
-  const { signal } = request
+  const { signal, pixelSizeUm: given = null } = request
+  if (given !== null && !(given >= pixelSizeRange.min && given <= pixelSizeRange.max)) {
+    const { min, max } = pixelSizeRange
+    throw new AppError('OutOfRange', `A pixel size of ${given} µm is outside ${min} to ${max} µm.`, { value: given, min, max })
+  }
   await using source = await openTiff(request.path, signal ? { signal } : {})
   const name = request.name ?? basename(request.path)
-  const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
+  const pixelSizeUm = given ?? source.pixelSizeUm
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
   const work: Work = { request, source, name, pixelSizeUm, inference }
   const normalisations = await measure(work)
@@ -149,7 +154,7 @@ async function createWriter(
     return prediction.scale ? [image, { name: name ? `${name} (error scale)` : 'error scale', color: '#808080' }] : [image]
   })
   try {
-    await mkdir(request.outFolder, { recursive: true })
+    await makeFolder(request.outFolder)
   } catch (error) {
     throw await storageError(error, request.outFolder, request.outFolder)
   }

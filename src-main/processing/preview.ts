@@ -25,7 +25,7 @@ const gap = 8
 const narrowest = 420
 const largest = 1024
 
-/** Writes the PNG under a temporary name and renames it. Rejects with StorageFull. */
+/** Writes the PNG under a temporary name and renames it. Rejects with StorageFull or StorageRefused. */
 export async function writePreview(path: string, preview: Preview): Promise<void> {
   const temporary = `${path}.partial`
   try {

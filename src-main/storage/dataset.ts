@@ -23,7 +23,7 @@ export interface SessionWriter extends AsyncDisposable {
   readonly id: string
   readonly frames: number
   readonly bytes: number
-  /** Frames are written in order; call without waiting, up to the caller's own limit. Rejects with StorageFull or Internal; then the session is closed, its finished frames intact. */
+  /** Frames are written in order; call without waiting, up to the caller's own limit. Rejects with StorageFull, StorageRefused or Internal; then the session is closed, its finished frames intact. */
   append(frame: Frame): Promise<void>
   /** Waits for pending frames, marks the session complete. Idempotent. */
   finish(): Promise<SessionSummary>

@@ -1,6 +1,7 @@
 /** The disk below the data folder: free space, failures in words, files that appear whole or not at all. */
 import { constants } from 'node:fs'
-import { access, open, rename, rm, statfs } from 'node:fs/promises'
+import { access, mkdir, open, rename, rm, stat, statfs } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import type { storageStateSchema } from '#shared/api.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, isAbort, isError, messageOf } from '#shared/errors.ts'
@@ -26,6 +27,28 @@ export function sizeText(bytes: number): string {
   return `${step === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[step]}`
 }
 
+/**
+ * Makes a folder and those above it, one by one. `mkdir` with `recursive` does not: below a file system that takes no folders, such as
+ * /proc, it tries for ever and fills the memory (Node 20). Rejects with the system's error.
+ */
+export async function makeFolder(folder: string): Promise<void> {
+  const path = resolve(folder)
+  const found = await stat(path).catch(() => null)
+  if (found?.isDirectory()) return
+  if (found) throw Object.assign(new Error(`${path} is a file.`), { code: 'ENOTDIR' })
+  if (dirname(path) !== path) await makeFolder(dirname(path))
+  await mkdir(path).catch((error: NodeJS.ErrnoException) => {
+    // Another program may have made it meanwhile.
+    if (error.code === 'EEXIST') return
+    // The folder above is there: what is missing is a file system that takes folders.
+    if (error.code === 'ENOENT') throw Object.assign(new Error(`No folder can be made in ${dirname(path)}.`), { code: 'ENOTSUP' })
+    throw error
+  })
+}
+
+/** What only more room can mend. */
+const fullCodes: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
+
 const writeFailures: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
@@ -35,17 +58,27 @@ const writeFailures: Readonly<Record<string, string>> = {
   EPERM: 'writing there is not permitted',
   EIO: 'the disk reported an error',
   ENOENT: 'the folder is no longer there',
+  ENOTSUP: 'no folder can be made there',
   ENODEV: 'the disk is no longer there',
+  ENOTDIR: 'a file is where a folder is needed',
+  EEXIST: 'something else is there already',
+  ENAMETOOLONG: 'the name is too long',
 }
 
-/** A failed write as StorageFull with path and free space, whatever the system called it. Cancelling and own errors pass through. */
+/** A failed write as StorageFull with the free space, or as StorageRefused; both name the path. Cancelling and own errors pass through. */
 export async function storageError(error: unknown, path: string, folder: string): Promise<Error> {
   if (isAbort(error) || isError(error)) return error as Error
   const code = (error as NodeJS.ErrnoException | null)?.code ?? ''
   const free = await freeBytes(folder)
   const why = writeFailures[code] ?? messageOf(error)
-  const space = free === null ? '' : `; ${sizeText(free)} are free`
-  return new AppError('StorageFull', `Cannot write ${path}: ${why}${space}.`, { path, freeBytes: free, code }, error)
+  const full = fullCodes.has(code)
+  const space = full && free !== null ? `; ${sizeText(free)} are free` : ''
+  return new AppError(
+    full ? 'StorageFull' : 'StorageRefused',
+    `Cannot write ${path}: ${why}${space}.`,
+    { path, freeBytes: free, code },
+    error,
+  )
 }
 
 /** Writes a small file under a temporary name beside it and renames it into place. Others see the old file or the new one, never a part. */

@@ -6,7 +6,7 @@ import type { FolderSessionReader } from './session-reader.ts'
 import type { OmePlane } from './tiff/ome-xml.ts'
 import { createOmeTiff } from './tiff/writer.ts'
 
-/** Writes every frame as a time point to `path`. Rejects with StorageFull, DatasetInvalid or AbortError; then no file is left. */
+/** Writes every frame as a time point to `path`. Rejects with StorageFull, StorageRefused, DatasetInvalid or AbortError; then no file is left. */
 export async function exportSession(session: FolderSessionReader, path: string, signal?: AbortSignal): Promise<void> {
   const { summary, frames, provenance, pixelSizeUm } = session
   const first = frames[0]

@@ -8,7 +8,7 @@
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { SessionSummary } from '#shared/api.ts'
-import { AppError } from '#shared/errors.ts'
+import { AppError, isError } from '#shared/errors.ts'
 import { bytesOf, type Frame, type FrameMetadata, pixelTypeOf } from '#shared/image/frame.ts'
 import type { SessionWriter } from './dataset.ts'
 import { replaceFile, storageError } from './disk.ts'
@@ -78,7 +78,7 @@ export class FolderSessionWriter implements SessionWriter {
     this.#flusher = new Flusher(join(folder, imageFolder, chunkRoot), [join(folder, indexFile), join(folder, imageFolder, path)])
   }
 
-  /** Makes an empty but valid session in `folder`, which exists. `onClose` is called once, complete or not. Rejects with StorageFull. */
+  /** Makes an empty but valid session in `folder`, which exists. `onClose` is called once, complete or not. Rejects with StorageFull or StorageRefused. */
   static async create(id: string, folder: string, document: SessionDocument, onClose: () => void): Promise<FolderSessionWriter> {
     try {
       const image = zarrImageOf(document, null)
@@ -252,7 +252,8 @@ export class FolderSessionWriter implements SessionWriter {
     const failure = await storageError(error, path, this.#folder)
     await Promise.all([...this.#writing, this.#committing])
     const said = `${failure.message} Session ${this.id} was closed; its ${this.#finished} finished frames are kept.`
-    const reason = new AppError('StorageFull', said, failure instanceof AppError ? failure.info : { path }, error)
+    const kind = isError(failure) ? failure.kind : 'StorageRefused'
+    const reason = new AppError(kind, said, isError(failure) ? failure.info : { path }, error)
     const unfinished = this.#queue.splice(0)
     // What cannot be tidied up on a broken disk is not worth a second failure: the reader trusts only finished frames.
     const quietly = (work: Promise<unknown>) => work.catch(() => undefined)

@@ -6,7 +6,7 @@ import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, messageOf } from '#shared/errors.ts'
 import { bytesPerPixel } from '#shared/image/frame.ts'
 import type { NewSession, SessionStore, SessionWriter } from './dataset.ts'
-import { freeBytes, sizeText, storageError } from './disk.ts'
+import { freeBytes, makeFolder, sizeText, storageError } from './disk.ts'
 import { exportSession } from './export-tiff.ts'
 import { safeName, timeStamp } from './names.ts'
 import { readIndex, readSessionDocument, type SessionDocument, sessionFile, summaryOf } from './session-files.ts'
@@ -32,12 +32,12 @@ export interface FolderSessionStore extends SessionStore {
 }
 
 /**
- * Opens the data folder, making it where it is absent, and lists its sessions. Rejects with StorageFull where the folder cannot be made
+ * Opens the data folder, making it where it is absent, and lists its sessions. Rejects with StorageRefused where the folder cannot be made
  * or read. Disposing closes every session that is being recorded.
  */
 export async function openSessionStore(folder: string, options: SessionStoreOptions = {}): Promise<FolderSessionStore> {
   try {
-    await mkdir(folder, { recursive: true })
+    await makeFolder(folder)
   } catch (error) {
     throw await storageError(error, folder, folder)
   }

@@ -9,6 +9,9 @@ export type Pixels = Uint8Array | Uint16Array | Float32Array
 /** Bytes of one pixel. */
 export const bytesPerPixel: Readonly<Record<PixelType, number>> = { uint8: 1, uint16: 2, float32: 4 }
 
+/** What a pixel in the sample can measure, from localization microscopy to a macroscope, µm. */
+export const pixelSizeRange = { min: 0.001, max: 100 } as const
+
 /** Where the microscope stood and how it looked, for one frame. */
 export const frameMetadataSchema = z.object({
   /** Camera's own counter, from 0 at each start; a gap is a lost frame. */

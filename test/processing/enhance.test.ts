@@ -116,6 +116,22 @@ describe('enhancing a TIFF', () => {
     expect(read.ome).toContain('pixel size is unknown')
   })
 
+  test('a pixel size that no microscope has is refused where it is given, and not believed where a file says it', async () => {
+    const save = {
+      ome: true,
+      metadata: { axes: 'YX', PhysicalSizeX: 1e-9, PhysicalSizeXUnit: 'µm', PhysicalSizeY: 1e-9, PhysicalSizeYUnit: 'µm' },
+    }
+    const path = await makeTiff('tiny-pixels.ome.tif', { shape: [40, 50], dtype: 'uint16', save })
+    for (const pixelSizeUm of [1e-9, 1e9, Number.NaN])
+      await expect(enhance(path, { pixelSizeUm })).rejects.toMatchObject({
+        kind: 'OutOfRange',
+        message: expect.stringContaining('0.001 to 100 µm'),
+      })
+    const { output, warnings } = await enhance(path)
+    expect((await readBack(output, path)).ome).not.toContain('PhysicalSize')
+    expect(warnings.join()).toMatch(/1e-9 µm wide, which no microscope has/)
+  })
+
   test('an ImageJ stack is enhanced plane by plane with one normalisation', async () => {
     const save = { imagej: true, resolution: [1 / 0.325, 1 / 0.325], metadata: { axes: 'ZYX', unit: 'um', spacing: 1 } }
     const path = await makeTiff('stack.tif', { shape: [3, 32, 40], dtype: 'uint16', save })
@@ -273,12 +289,15 @@ describe('the command line', () => {
     await writeFile(empty, '')
     const text = join(folder, 'text.tif')
     await writeFile(text, 'this is no picture at all')
+    const huge = join(folder, 'huge.tif')
+    await writeFile(huge, withWidth(await readFile(good), 4_000_000_000))
     const { io, lines } = record()
-    expect(await enhanceCommand([empty, cut, text, join(folder, 'missing.tif'), good], options(), io)).toBe(1)
-    for (const name of ['empty.tif', 'cut.tif', 'text.tif', 'missing.tif']) {
-      const line = lines.error.find((error) => error.startsWith(`${name}: `))
+    expect(await enhanceCommand([empty, cut, text, huge, join(folder, 'missing.tif'), good], options(), io)).toBe(1)
+    for (const name of ['empty.tif', 'cut.tif', 'text.tif', 'huge.tif', 'missing.tif']) {
+      const line = lines.error.find((error) => error.startsWith(name)) ?? ''
       expect(line).toMatch(/\.$/)
       expect(line).not.toMatch(/ENOENT|undefined|\bat .*:\d+/)
+      expect(line.split(name)).toHaveLength(2)
     }
     expect(lines.out).toHaveLength(2)
     expect((await readdir(join(folder, 'out'))).sort()).toEqual(['good-echo.ome.tif', 'good-echo.png'])
@@ -334,3 +353,16 @@ print(json.dumps({'correlation': max(np.corrcoef(blur(b, s).ravel(), a.ravel())[
     },
   )
 })
+
+/** A little-endian TIFF that claims another width and height. */
+function withWidth(tiff: Buffer, pixels: number): Buffer {
+  const changed = Buffer.from(tiff)
+  const directory = changed.readUInt32LE(4)
+  for (let entry = 0; entry < changed.readUInt16LE(directory); entry++) {
+    const at = directory + 2 + 12 * entry
+    if (![256, 257].includes(changed.readUInt16LE(at))) continue
+    changed.writeUInt16LE(4, at + 2)
+    changed.writeUInt32LE(pixels, at + 8)
+  }
+  return changed
+}

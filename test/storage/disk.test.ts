@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { freeBytes, replaceFile, sizeText, storageError, watchStorage } from '#main/storage/disk.ts'
+import { freeBytes, makeFolder, replaceFile, sizeText, storageError, watchStorage } from '#main/storage/disk.ts'
 import { abortError } from '#shared/errors.ts'
 import { temporaryFolder } from './folder.ts'
 
@@ -42,21 +42,42 @@ describe('the data disk', () => {
   })
 
   it.each([
-    ['ENOSPC', 'the disk is full'],
-    ['EDQUOT', 'quota'],
-    ['EROFS', 'read-only'],
-    ['EACCES', 'not permitted'],
-  ])('answers %s with StorageFull, the path, the free space and what is wrong', async (code, why) => {
+    ['ENOSPC', 'StorageFull', 'the disk is full'],
+    ['EDQUOT', 'StorageFull', 'quota'],
+    ['EROFS', 'StorageRefused', 'read-only'],
+    ['EACCES', 'StorageRefused', 'not permitted'],
+  ])('answers %s with %s, the path and what is wrong', async (code, kind, why) => {
     const folder = await temporaryFolder()
     const error = await storageError(Object.assign(new Error('write failed'), { code }), join(folder, 'x'), folder)
-    expect(error).toMatchObject({ kind: 'StorageFull', info: { path: join(folder, 'x'), freeBytes: expect.any(Number), code } })
+    expect(error).toMatchObject({ kind, info: { path: join(folder, 'x'), freeBytes: expect.any(Number), code } })
     expect(error.message).toContain(why)
-    expect(error.message).toContain('are free')
+    // Free space explains a full disk, and misleads elsewhere.
+    expect(error.message.includes('are free')).toBe(kind === 'StorageFull')
   })
 
   it('lets a cancelled task stay cancelled', async () => {
     const aborted = abortError()
     expect(await storageError(aborted, 'x', 'y')).toBe(aborted)
+  })
+})
+
+describe('making a folder', () => {
+  it('makes those above it too, and is content where it is there', async () => {
+    const folder = join(await temporaryFolder(), 'one', 'two', 'three')
+    await makeFolder(folder)
+    await makeFolder(folder)
+    expect((await stat(folder)).isDirectory()).toBe(true)
+  })
+
+  it.skipIf(process.platform !== 'linux')('ends with a reason where the file system takes no folders', async () => {
+    await expect(makeFolder('/proc/deepscope/below')).rejects.toMatchObject({ code: expect.stringMatching(/ENOTSUP|EACCES|EPERM/) })
+  })
+
+  it('ends with a reason where a file is in the way', async () => {
+    const file = join(await temporaryFolder(), 'file')
+    await writeFile(file, '')
+    await expect(makeFolder(file)).rejects.toMatchObject({ code: 'ENOTDIR' })
+    await expect(makeFolder(join(file, 'below'))).rejects.toMatchObject({ code: 'ENOTDIR' })
   })
 })
 

@@ -198,7 +198,7 @@ describe('writing an OME-TIFF', () => {
   it('into a folder that is not there says so', async () => {
     const path = join(await temporaryFolder(), 'absent', 'image.ome.tif')
     await expect(createOmeTiff(path, base)).rejects.toMatchObject({
-      kind: 'StorageFull',
+      kind: 'StorageRefused',
       message: expect.stringContaining('no longer there'),
     })
   })

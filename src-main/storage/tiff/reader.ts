@@ -3,6 +3,7 @@
  * directory) and plain stacks. Decoding takes the processor, so the host opens files through `open.ts`, in a worker thread.
  */
 import { AppError } from '#shared/errors.ts'
+import { pixelSizeRange } from '#shared/image/frame.ts'
 import { canDecompress, readSample } from './decode.ts'
 import { type Directory, readDirectories } from './directory-reader.ts'
 import { TiffBytes } from './file.ts'
@@ -148,6 +149,8 @@ async function pixelSize(directory: Directory, ome: OmeDescription | null, image
     const unit = unitInUm(ome.physicalSizeXUnit)
     if (unit === null) return unknown([`The pixel size is given in “${ome.physicalSizeXUnit}”, which is no length.`])
     const x = ome.physicalSizeX * unit
+    const { min, max } = pixelSizeRange
+    if (!(x >= min && x <= max)) return unknown([`The file says that a pixel is ${x} µm wide, which no microscope has; it is not used.`])
     const y = (ome.physicalSizeY ?? Number.NaN) * (unitInUm(ome.physicalSizeYUnit) ?? Number.NaN)
     return { pixelSizeUm: x, notes: squareNote(x, y) }
   }
@@ -157,7 +160,7 @@ async function pixelSize(directory: Directory, ome: OmeDescription | null, image
   const unit = imageJ?.unit ? unitInUm(imageJ.unit) : ({ 2: 25400, 3: 1e4 }[code] ?? null)
   const x = (unit ?? Number.NaN) / perUnitX
   // ImageJ keeps a print resolution when a unit is set, so its files are judged like all others.
-  if (!(x > 0 && x < Number.POSITIVE_INFINITY)) return unknown([])
+  if (!(x >= pixelSizeRange.min && x < Number.POSITIVE_INFINITY)) return unknown([])
   if (x > largestPixel)
     return unknown([`The file’s resolution (${Math.round(25400 / x)} dots per inch) is one for printing, not a pixel size.`])
   return { pixelSizeUm: x, notes: squareNote(x, (unit ?? Number.NaN) / perUnitY) }

@@ -38,13 +38,13 @@ export interface OmeTiffWriter extends AsyncDisposable {
   readonly path: string
   readonly planes: number
   readonly planesWritten: number
-  /** Planes come with C fastest, then Z, then T. `data` must not change before this resolves. Rejects with StorageFull. */
+  /** Planes come with C fastest, then Z, then T. `data` must not change before this resolves. Rejects with StorageFull or StorageRefused. */
   writePlane(data: Pixels, plane?: OmePlane): Promise<void>
   /** Writes metadata, brings the file to the disk and gives it its name. Rejects where planes are missing. */
   close(): Promise<void>
 }
 
-/** Rejects with StorageFull where the file cannot be made, BadRequest where the sizes make no picture. */
+/** Rejects with StorageFull or StorageRefused where the file cannot be made, BadRequest where the sizes make no picture. */
 export async function createOmeTiff(path: string, options: OmeTiffOptions): Promise<OmeTiffWriter> {
   const { sizeZ, sizeC, sizeT, width, height, channels } = options
   const whole = [sizeZ, sizeC, sizeT, width, height].every((size) => Number.isInteger(size) && size > 0)
