@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { type Settings, settingsSchema } from '#shared/api.ts'
-import { isAbort, isError, messageOf } from '#shared/errors.ts'
+import { explanationOf, isAbort } from '#shared/errors.ts'
 import { examine, reportText } from './doctor.ts'
 import { startHeadless } from './headless.ts'
 import { createHost, version } from './host.ts'
@@ -122,6 +122,7 @@ async function serve({ port: number, host, data, allowRemote, open }: ServeOptio
     })
     try {
       print(headless.url)
+      for (const url of headless.remoteUrls) note(`From another computer: ${url}`)
       note('Ctrl+C ends Deepscope: motion stops, the light goes off, files are closed.')
       if (open) openBrowser(headless.url)
       await aborted(signal)
@@ -161,10 +162,11 @@ interface SnapOptions extends Omit<Parameters<typeof snap>[1], 'exposureMs'> {
 
 async function takeSnap({ exposure, out, ...request }: SnapOptions): Promise<void> {
   await untilSignal(async (signal) => {
-    const configuration = request.configuration.endsWith('.json') ? resolve(request.configuration) : request.configuration
+    const isFile = request.configuration.endsWith('.json')
+    const configuration = isFile ? resolve(request.configuration) : request.configuration
     const host = await createHost({
       shell: 'browser',
-      configurationFile: configuration,
+      ...(isFile ? { configurationFile: configuration } : {}),
       ...(out === undefined ? {} : { dataFolder: resolve(out) }),
     })
     try {
@@ -230,8 +232,7 @@ function report(error: unknown, debug: boolean): number {
     note('Cancelled.')
     return 130
   }
-  const advice = isError(error) && error.kind !== 'Internal' && 'advice' in error ? ` ${error.advice}` : ''
-  note(`Error: ${messageOf(error)}${advice}`)
+  note(`Error: ${explanationOf(error)}`)
   if (debug && error instanceof Error) note(stackOf(error))
   return 1
 }

@@ -16,6 +16,8 @@ export interface Headless {
   readonly host: Host
   /** Address with the token in it, for the first visit. */
   readonly url: string
+  /** The same for other computers, where every address is listened on. */
+  readonly remoteUrls: readonly string[]
   /** Safe state, then no more connections. */
   close(): Promise<void>
 }
@@ -34,6 +36,7 @@ export async function startHeadless({ host: address = '127.0.0.1', port = 0, ...
     return {
       host,
       url: server.url,
+      remoteUrls: server.remoteUrls,
       close: async () => {
         await host.close()
         await server.close()

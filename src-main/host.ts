@@ -2,9 +2,9 @@
  * The composition root: the only place that builds adapters. Everything is ordinary Node, so the same host serves an Electron
  * window, a browser and the tests.
  */
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Api, api, type Settings } from '#shared/api.ts'
+import type { PortFinding } from '#shared/device.ts'
 import { Disposer } from '#shared/dispose.ts'
 import { AppError, messageOf } from '#shared/errors.ts'
 import type { Services } from '#shared/rpc/remote.ts'
@@ -17,9 +17,10 @@ import { LiveTrustMonitor } from './acquisition/live-trust.ts'
 import { MicroscopeControl } from './acquisition/microscope-control.ts'
 import { Recorder } from './acquisition/recorder.ts'
 import { DataFolder } from './data-folder.ts'
+import { Configurations } from './devices/configurations.ts'
 import { type Guard, startGuardian } from './devices/guard.ts'
 import type { Microscope } from './devices/kinds.ts'
-import { openConfiguration } from './devices/registry.ts'
+import { detect, openConfiguration } from './devices/registry.ts'
 import type { TruthSource } from './devices/simulated/truth.ts'
 import type { TestingInference } from './inference/inference.ts'
 import type { ModelLibrary } from './inference/library.ts'
@@ -31,6 +32,7 @@ import { type Log, openLog, problemReport } from './log.ts'
 import { inUse } from './model-use.ts'
 import { Jobs } from './processing/jobs.ts'
 import { type AppFolders, appFolders, defaultSettings, modelFolders, openSettings, type SettingsStore } from './settings.ts'
+import { makeFolder } from './storage/disk.ts'
 
 /** Live light goes off when no window has been connected for this long, ms. */
 const lightTimeoutMs = 10_000
@@ -71,6 +73,9 @@ export interface HostParts {
   readonly log: Log
   readonly clients: Clients
   readonly data: DataFolder
+  readonly configurations: Configurations
+  /** What answers on this computer's serial ports. */
+  detect(signal?: AbortSignal): Promise<PortFinding[]>
   /** What a perfect 20×/0.75 would see here. Throws DeviceNotFound where nobody can know. */
   truth(): ReturnType<TruthSource['truth']>
   changeSettings(change: Partial<Settings>): Promise<Settings>
@@ -98,7 +103,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     for (const warning of settings.warnings) log.warn('settings', warning)
     const data = disposer.use(await DataFolder.open(options.dataFolder ?? settings.state.value.dataFolder, { Deepscope: version }))
     const userModels = join(folders.config, 'models')
-    await mkdir(userModels, { recursive: true }).catch((error: unknown) => log.warn('models', 'The model folder cannot be made.', error))
+    await makeFolder(userModels).catch((error: unknown) => log.warn('models', 'The model folder cannot be made.', error))
     const inference = disposer.use(
       startInference({
         modelsFolders: modelFolders(folders),
@@ -107,8 +112,15 @@ export async function createHost(options: HostOptions): Promise<Host> {
       }),
     )
     const guardian = disposer.use(await startGuardian())
-    const fileOf = (name: string) => configurationPath(name, join(folders.config, 'microscopes'), options.configurationFile)
-    const control = disposer.use(new MicroscopeControl((name, signal) => openGuarded(fileOf(name), guardian, signal)))
+    const configurations = new Configurations(join(folders.config, 'microscopes'), options.configurationFile)
+    await makeFolder(configurations.folder).catch((error: unknown) => log.warn('host', 'The folder of microscopes cannot be made.', error))
+    const control = disposer.use(
+      new MicroscopeControl(async (name, signal) => {
+        const path = configurations.pathOf(name)
+        await configurations.demand(name)
+        return openGuarded(path, guardian, signal)
+      }),
+    )
     const live = disposer.use(new LiveView(inference))
     const trust = new LiveTrustMonitor()
     const recorder = disposer.use(new Recorder())
@@ -133,6 +145,9 @@ export async function createHost(options: HostOptions): Promise<Host> {
       log,
       clients,
       data,
+      configurations,
+      // A real port of ours is not asked: it has a driver that speaks to it.
+      detect: (signal) => detect({ inUse: control.microscope?.safeStates.map(({ path }) => path) ?? [] }, signal),
       truth: () => truthOf(control.microscope),
       changeSettings: async (change) => {
         const { dataFolder } = settings.state.value
@@ -201,13 +216,6 @@ function attach(transport: Transport, { services, clients, log, windows }: Recep
   const served = serve(api, services, transport, caller, { onProblem: (problem) => log.warn('window', problem.message) })
   windows.add(served)
   transport.onClose(() => windows.delete(served))
-}
-
-/** `demo`, or the file of a configuration. The name may come from a browser: only what the host itself was given may be a path. */
-function configurationPath(name: string, folder: string, allowed: string | undefined): string {
-  if (name === 'demo' || name === allowed) return name
-  if (!/^[\w][\w .-]*$/.test(name)) throw new AppError('BadRequest', `“${name}” is not the name of a microscope.`)
-  return join(folder, `${name}.json`)
 }
 
 /** Opens a microscope and tells the guardian how to make it safe, until it is closed. */

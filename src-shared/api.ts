@@ -2,8 +2,8 @@
  * The contract between the host and any window: names, and a schema beside every name. Services implement it, the window calls it,
  * and the same contract runs over memory, MessagePort and WebSocket. Units: µm, ms, percent.
  */
-import { microscopeStateSchema } from './device.ts'
-import { frameMetadataSchema, pixelTypes } from './image/frame.ts'
+import { microscopeDescriptionSchema, microscopePlanSchema, microscopeStateSchema, portFindingSchema } from './device.ts'
+import { frameMetadataSchema, pixelSizeRange, pixelTypes } from './image/frame.ts'
 import { call, stream, topic } from './rpc/contract.ts'
 import { liveTrustSchema, trustMapSchema, trustReportSchema, verdictSchema } from './trust.ts'
 import { z } from './zod.ts'
@@ -20,7 +20,6 @@ export const settingsSchema = z.object({
   /** Model used by live enhancement and by `enhance` where none is named. */
   model: z.string().max(200),
   provider: z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml']),
-  /** Switches the live light off when no window has been connected for 10 s. */
   colorMap: z.enum(['gray', 'green', 'magenta', 'viridis', 'magma', 'inferno', 'turbo']),
   autoContrast: z.boolean(),
   /** µm per key press */
@@ -290,6 +289,13 @@ export const api = {
   'client.hello': call(nothing, z.object({ client: z.string() }), 'anyone'),
   'control.take': call(nothing, nothing, 'anyone'),
 
+  /** The microscopes that files in `folder` describe, beside the demo. */
+  'microscopes.list': call(nothing, z.object({ folder: z.string(), microscopes: z.array(microscopeDescriptionSchema) }), 'anyone'),
+  /** Asks on every serial port which known device is there: a question that moves nothing. Takes seconds. */
+  'microscopes.detect': call(nothing, z.array(portFindingSchema)),
+  /** Writes a new file beside the others; nothing is overwritten. */
+  'microscopes.create': call(microscopePlanSchema, microscopeDescriptionSchema),
+
   'microscope.connect': call(z.object({ configuration: id }), nothing),
   'microscope.disconnect': call(nothing, nothing),
   /** Motion halted and light off, ahead of every queue. Anyone may. */
@@ -345,7 +351,7 @@ export const api = {
     z.object({
       path: z.string().max(4096).optional(),
       upload: id.optional(),
-      pixelSizeUm: z.number().positive().optional(),
+      pixelSizeUm: z.number().min(pixelSizeRange.min).max(pixelSizeRange.max).optional(),
       model: id.optional(),
     }),
     z.object({ job: id }),

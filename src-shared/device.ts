@@ -65,6 +65,51 @@ export const microscopeStateSchema = z.object({
 })
 export type MicroscopeState = z.infer<typeof microscopeStateSchema>
 
+/** A microscope that a user has described in a file. */
+export const microscopeDescriptionSchema = z.object({
+  /** What `microscope.connect` takes. */
+  id: z.string(),
+  /** As the user calls it. */
+  name: z.string(),
+  /** Its devices with their ports, in words. */
+  parts: z.array(z.string()),
+  /** Why it cannot be used, naming file and field. */
+  problem: z.string().nullable(),
+})
+export type MicroscopeDescription = z.infer<typeof microscopeDescriptionSchema>
+
+/** A serial port of the host's computer, and what answered on it. */
+export const portFindingSchema = z.object({
+  /** "/dev/ttyUSB0", "COM3" */
+  path: z.string(),
+  /** What the system knows of its adapter. */
+  about: z.string().nullable(),
+  device: z
+    .object({
+      driver: z.string(),
+      /** What it calls itself. */
+      label: z.string(),
+      baudRate: z.number().int(),
+      /** What it may be of a microscope. */
+      kinds: z.array(z.enum(deviceKinds)),
+    })
+    .nullable(),
+  /** Why nothing was found, in a sentence. */
+  problem: z.string().nullable(),
+})
+export type PortFinding = z.infer<typeof portFindingSchema>
+
+const portSchema = z.object({ path: z.string().min(1).max(1024), baudRate: z.number().int().positive() }).nullable()
+
+/** What a new microscope is to be made of: devices found on ports. */
+export const microscopePlanSchema = z.object({
+  name: z.string().trim().min(1).max(120),
+  stage: portSchema,
+  focus: portSchema,
+  light: portSchema,
+})
+export type MicroscopePlan = z.infer<typeof microscopePlanSchema>
+
 export const emptyMicroscope: MicroscopeState = {
   configuration: null,
   devices: [],

@@ -76,22 +76,24 @@ export const configurationSchema = shape.superRefine(({ stage, focus, light, obj
 
 export type MicroscopeConfiguration = z.infer<typeof configurationSchema>
 
-/** Checks a configuration. Rejects with DatasetInvalid, naming `source` and every wrong field. */
+/** Checks a configuration. Throws ConfigurationInvalid, naming `source` and every wrong field. */
 export function parseConfiguration(value: unknown, source: string): MicroscopeConfiguration {
   const { data, error } = configurationSchema.safeParse(value)
   if (data) return data
   const problems = error.issues.map(({ path: field, message }) => `${field.join('.') || 'the whole'}: ${message}`)
   const message = `The microscope configuration ${source} cannot be used: ${problems.join('; ')}.`
-  throw new AppError('DatasetInvalid', message, { source, field: error.issues[0]?.path.join('.') ?? '' })
+  throw new AppError('ConfigurationInvalid', message, { source, field: error.issues[0]?.path.join('.') ?? '' })
 }
 
-/** Reads a configuration file. Rejects with DatasetInvalid, naming the file and what is wrong. */
+/** Reads a configuration file. Rejects with ConfigurationInvalid, naming the file and what is wrong. */
 export async function readConfiguration(file: string): Promise<MicroscopeConfiguration> {
   try {
     return parseConfiguration(JSON.parse(await readFile(file, 'utf8')), file)
   } catch (error) {
     if (error instanceof AppError) throw error
-    const what = error instanceof SyntaxError ? `is not JSON: ${messageOf(error)}` : `cannot be read: ${messageOf(error)}`
-    throw new AppError('DatasetInvalid', `The microscope configuration ${file} ${what}.`, { source: file }, error)
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    const what =
+      error instanceof SyntaxError ? `is not JSON: ${messageOf(error)}` : missing ? 'is not there' : `cannot be read: ${messageOf(error)}`
+    throw new AppError('ConfigurationInvalid', `The microscope configuration ${file} ${what}.`, { source: file }, error)
   }
 }

@@ -109,6 +109,14 @@ export function urlHost(address: string): string {
   return address.includes(':') ? `[${address}]` : address
 }
 
+/** The addresses of this computer that other computers use, where a server listens on all of them; else none beside its own. */
+export function outsideAddresses(address: string): string[] {
+  if (address !== '0.0.0.0' && address !== '::') return []
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? [])
+  // Link-local IPv6 addresses need the name of an interface of the other computer, so nobody could type them.
+  return all.filter(({ internal, family }) => !internal && family === 'IPv4').map((entry) => entry.address)
+}
+
 /** The names by which a server that listens on `address` can be reached. */
 function namesOf(address: string): string[] {
   if (isLoopback(address)) return [...new Set([...loopback, urlHost(address)])]

@@ -7,7 +7,7 @@ import { AppError, messageOf } from '#shared/errors.ts'
 import type { Caller } from '#shared/rpc/remote.ts'
 import { createCaller } from '#shared/rpc/server.ts'
 import type { Transport } from '#shared/rpc/transport.ts'
-import { type Access, urlHost, type Visit } from './access.ts'
+import { type Access, outsideAddresses, urlHost, type Visit } from './access.ts'
 import { type PageAnswer, plainAnswer, renderPage } from './page.ts'
 import { webSocketTransport } from './web-socket.ts'
 
@@ -35,6 +35,8 @@ export interface HttpServer {
   readonly port: number
   /** Another address like `url`, for another window. */
   createLink(): string
+  /** Where the server listens on every address: those for other computers, each with a token of its own. */
+  readonly remoteUrls: readonly string[]
   /** Hangs up on everybody and stops listening. */
   close(): Promise<void>
 }
@@ -66,11 +68,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const port = await listen(server, host, options.port ?? 0)
   access.bind(host, port)
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
-  const createLink = () => `http://${urlHost(reachable)}:${port}/?token=${access.createToken()}`
+  const linkTo = (name: string) => `http://${urlHost(name)}:${port}/?token=${access.createToken()}`
   return {
-    url: createLink(),
+    url: linkTo(reachable),
     port,
-    createLink,
+    createLink: () => linkTo(reachable),
+    remoteUrls: outsideAddresses(host).map(linkTo),
     close: async () => {
       for (const socket of sockets.clients) socket.terminate()
       await new Promise<void>((resolve) => {

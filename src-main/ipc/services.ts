@@ -10,7 +10,7 @@ import type { SessionReader, SessionStore } from '../storage/dataset.ts'
 import { previewStream } from './preview.ts'
 
 export function createServices(parts: HostParts): Services<Api> {
-  const { control, live, trust, recorder, captures, data, inference, models, jobs, uploads, settings, log, clients } = parts
+  const { control, live, trust, recorder, captures, configurations, data, inference, models, jobs, uploads, settings, log, clients } = parts
   /** A slider asks for many frames of one session, whose index need not be read again for each. */
   let opened: { readonly store: SessionStore; readonly session: string; readonly reader: SessionReader } | null = null
   const readerOf = async (session: string, index: number) => {
@@ -27,6 +27,10 @@ export function createServices(parts: HostParts): Services<Api> {
         clients.take(client)
         return null
       },
+
+      'microscopes.list': async () => ({ folder: configurations.folder, microscopes: await configurations.list() }),
+      'microscopes.detect': (_, { signal }) => parts.detect(signal),
+      'microscopes.create': (plan) => configurations.create(plan),
 
       'microscope.connect': ({ configuration }) => done(captures.connect(configuration)),
       'microscope.disconnect': () => done(captures.disconnect()),

@@ -68,7 +68,17 @@ export class Jobs implements AsyncDisposable {
     if (this.#disposed) throw abortError('The application is closing.')
     if (this.#waiting.length >= waitingLimit) throw new AppError('Busy', `${waitingLimit} files are waiting to be enhanced already.`)
     const id = randomUUID()
-    const entry: Job = { id, file: job.name, status: 'waiting', progress: 0, remaining: null, output: null, warnings: [], verdict: null, problem: null }
+    const entry: Job = {
+      id,
+      file: job.name,
+      status: 'waiting',
+      progress: 0,
+      remaining: null,
+      output: null,
+      warnings: [],
+      verdict: null,
+      problem: null,
+    }
     // Only what has ended leaves the list: everything else must stay in sight to be cancelled.
     let spare = this.#state.value.length + 1 - listed
     const stay = this.#state.value.filter(({ status }) => status === 'waiting' || status === 'running' || --spare < 0)

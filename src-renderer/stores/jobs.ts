@@ -18,6 +18,11 @@ export interface Upload {
 
 const chunkBytes = 4 * 2 ** 20
 
+/** Not `randomUUID`: a page from another computer over plain HTTP has none. */
+function newId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+}
+
 export const useJobs = defineStore('jobs', () => {
   const backend = useBackend()
   const toasts = useToasts()
@@ -68,7 +73,7 @@ export const useJobs = defineStore('jobs', () => {
       const mebibytes = Math.floor(uploadLimit / 2 ** 20)
       throw new AppError('OutOfRange', `“${file.name}” is larger than the ${mebibytes} MiB that can be sent through the browser.`)
     }
-    const id = crypto.randomUUID()
+    const id = newId()
     const sink = backend.send('file.upload', { upload: id, name: file.name, size: file.size })
     let cancelled = false
     const began = performance.now()

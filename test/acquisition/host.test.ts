@@ -111,7 +111,7 @@ describe('the data folder', () => {
     const { data, settings } = host.parts
     const before = data.state.value.folder
     await writeFile(join(folder, 'file'), '')
-    await expect(host.parts.changeSettings({ dataFolder: join(folder, 'file', 'below') })).rejects.toMatchObject({ kind: 'StorageFull' })
+    await expect(host.parts.changeSettings({ dataFolder: join(folder, 'file', 'below') })).rejects.toMatchObject({ kind: 'StorageRefused' })
     expect(data.state.value.folder).toBe(before)
     expect(settings.state.value.dataFolder).toBe(before)
   })

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { request } from 'node:http'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket } from 'ws'
@@ -156,6 +156,30 @@ describe('the web server', () => {
       const cookie = await cookieOf(server.url)
       for (const name of ['localhost', 'LOCALHOST', '127.0.0.1', '[::1]', 'scope.lab'])
         expect((await ask('/', { host: `${name}:${server.port}`, cookie })).status, name).toBe(200)
+    })
+
+    it('on every address gives other computers links of their own, and asks them for token, host and origin just the same', async () => {
+      const open = await start({ host: '0.0.0.0' })
+      const addresses = Object.values(networkInterfaces())
+        .flatMap((each) => each ?? [])
+        .filter(({ internal, family }) => !internal && family === 'IPv4')
+        .map(({ address }) => address)
+      expect(open.remoteUrls.map((url) => new URL(url).hostname)).toEqual(addresses)
+      expect(server.remoteUrls).toEqual([])
+      for (const url of open.remoteUrls) {
+        const { origin: own } = new URL(url)
+        expect((await fetch(`${own}/`)).status).toBe(403)
+        expect((await fetch(`${own}/?token=wrong`)).status).toBe(403)
+        const cookie = await cookieOf(url)
+        expect((await fetch(`${own}/`, { headers: { cookie } })).status).toBe(200)
+        const foreign = { cookie, origin: 'http://evil.example' }
+        expect((await fetch(`${own}/`, { headers: foreign })).status).toBe(403)
+        const socket = new WebSocket(`${own.replace('http', 'ws')}/rpc`, { headers: foreign })
+        sockets.push(socket)
+        const refused = new Promise((resolve) => socket.on('unexpected-response', (_, response) => resolve(response.statusCode)))
+        socket.on('error', () => undefined)
+        expect(await refused).toBe(403)
+      }
     })
 
     it('refuses requests that pages of other sites make', async () => {

@@ -74,11 +74,11 @@ describe('a microscope configuration', () => {
 
     it('that is missing or broken is refused, naming the file', async () => {
       const missing = join(folder, 'missing.json')
-      await expect(openConfiguration(missing)).rejects.toThrow(`The microscope configuration ${missing} cannot be read`)
+      await expect(openConfiguration(missing)).rejects.toThrow(`The microscope configuration ${missing} is not there`)
       const broken = join(folder, 'broken.json')
       await writeFile(broken, '{"name": ')
       await expect(openConfiguration(broken)).rejects.toThrow(`The microscope configuration ${broken} is not JSON`)
-      await expect(openConfiguration(broken)).rejects.toSatisfy((error) => isError(error, 'DatasetInvalid'))
+      await expect(openConfiguration(broken)).rejects.toSatisfy((error) => isError(error, 'ConfigurationInvalid'))
     })
 
     it('names a port that is not there', async () => {
@@ -125,12 +125,28 @@ describe('detection', () => {
     const silent = asiFirmware()
     silent.faults.mute = 1000
     const binding = new SimulatedBinding({ COM3: asiFirmware(19_200), COM4: lightFirmware(), COM5: silent })
-    expect(await detect({ binding })).toEqual([
-      { driver: 'asi-ms2000', label: 'ASI MS-2000 (USB-9.2n)', path: 'COM3', baudRate: 19_200 },
-      { driver: 'coolled-pe300', label: 'CoolLED pE-300 (pE-300)', path: 'COM4', baudRate: 57_600 },
+    const asi = { driver: 'asi-ms2000', label: 'ASI MS-2000 (USB-9.2n)', baudRate: 19_200, kinds: ['xy-stage', 'focus'] }
+    const lamp = { driver: 'coolled-pe300', label: 'CoolLED pE-300 (pE-300)', baudRate: 57_600, kinds: ['light'] }
+    expect(await detect({ binding })).toMatchObject([
+      { path: 'COM3', device: asi, problem: null },
+      { path: 'COM4', device: lamp, problem: null },
+      { path: 'COM5', device: null, problem: expect.stringMatching(/^No ASI MS-2000 or CoolLED pE-300 answers here\./) },
     ])
     await using found = await openMicroscope(parseConfiguration({ ...good, stage: null, focus: null }, 'test'), { binding })
     expect(found.light).not.toBeNull()
+  })
+
+  it('leaves a port alone that the connected microscope uses, and says why a port cannot be opened', async () => {
+    const firmware = asiFirmware()
+    let heard = 0
+    firmware.onEvent = () => heard++
+    const emulated = new SimulatedBinding({ COM3: firmware })
+    const ports = [...(await emulated.list()), ...(await new SimulatedBinding({ COM9: lightFirmware() }).list())]
+    const binding = { list: async () => ports, open: (options: { path: string; baudRate: number }) => emulated.open(options) }
+    const [used, gone] = await detect({ binding, inUse: ['COM3'] })
+    expect(used).toMatchObject({ path: 'COM3', device: null, problem: 'The microscope that is connected uses it.' })
+    expect(heard).toBe(0)
+    expect(gone).toMatchObject({ path: 'COM9', device: null, problem: expect.stringContaining('The port COM9 could not be opened') })
   })
 
   it('can be cancelled', async () => {

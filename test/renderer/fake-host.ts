@@ -174,6 +174,28 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         states.clients.patch({ writer: client })
         return null
       },
+      'microscopes.list': () => ({
+        folder: '/config/microscopes',
+        microscopes: [
+          { id: 'room-12', name: 'Room 12', parts: ['XY stage: ASI MS-2000 on COM3'], problem: null },
+          { id: 'old', name: 'old', parts: [], problem: 'The microscope configuration old.json is not JSON.' },
+        ],
+      }),
+      'microscopes.detect': () => [
+        {
+          path: 'COM3',
+          about: 'FTDI',
+          device: {
+            driver: 'asi-ms2000',
+            label: 'ASI MS-2000 (USB-9.2n)',
+            baudRate: 115_200,
+            kinds: ['xy-stage' as const, 'focus' as const],
+          },
+          problem: null,
+        },
+        { path: 'COM7', about: null, device: null, problem: 'The port COM7 could not be opened: another program is using it.' },
+      ],
+      'microscopes.create': ({ name }) => ({ id: name, name, parts: [], problem: null }),
       'microscope.connect': () => change(fakeStates.microscope),
       'microscope.disconnect': () => change(emptyMicroscope),
       'microscope.stop': () => {

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -84,6 +84,20 @@ describe('the command line', () => {
     expect(code).toBe(1)
     expect(error).toContain('nothing.tif')
     expect(error).not.toMatch(noStack)
+  }, 60_000)
+
+  test('opens a microscope by the name of its file in the configuration folder, and says which there are', async () => {
+    const microscopes = join(folder, 'home', 'config', 'microscopes')
+    mkdirSync(microscopes, { recursive: true })
+    const objective = { id: '10x', label: '10×/0.4', magnification: 10, numericalAperture: 0.4, pixelSizeUm: 0.65 }
+    const bench = { name: 'Bench', camera: { driver: 'simulated' }, objectives: [objective] }
+    writeFileSync(join(microscopes, 'bench.json'), JSON.stringify(bench))
+    const named = await deepscope(['snap', '--configuration', 'bench', '--out', 'named'])
+    expect(named).toMatchObject({ code: 0, error: '' })
+    expect(named.out.trim().startsWith(join(folder, 'named'))).toBe(true)
+    const unknown = await deepscope(['snap', '--configuration', 'bank', '--out', 'named'])
+    expect(unknown.code).toBe(1)
+    expect(unknown.error).toMatch(/There is no microscope “bank” in .*; there is demo, bench\./)
   }, 60_000)
 
   test('shows a stack only when asked for', async () => {
