@@ -7,10 +7,17 @@ import type { Pixels } from '#shared/image/frame.ts'
 import type { Normalisation } from './inference.ts'
 import { normalisationFor, postprocess, statisticsFor } from './operations.ts'
 import type { RunnableModel } from './package.ts'
-import { resample, resampledLength } from './resample.ts'
+import { resampledLength } from './resample.ts'
 import type { Statistics } from './statistics.ts'
-import { cutOut, normalise, type Plane, putBack, toFloats } from './tensors.ts'
 import { type AxisPlan, planAxis } from './tiling.ts'
+import { type GridShape, type TileShape, Workbench } from './workbench.ts'
+
+/** A one-channel image in 32-bit floats, row by row. */
+export interface Plane {
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+}
 
 /** A tensor with batch 1: `dims` = [1, channels, y, x]. Its memory belongs to whoever ran the tile, until the next tile. */
 export interface TileResult {
@@ -18,7 +25,8 @@ export interface TileResult {
   readonly data: Float32Array
 }
 
-export type RunTile = (tile: Plane) => Promise<TileResult>
+/** Runs one tile; the result may be written to `output`, which is large enough for it. */
+export type RunTile = (tile: Plane, output: Float32Array) => Promise<TileResult>
 
 export interface ImageInput {
   readonly width: number
@@ -33,15 +41,14 @@ export interface PipelineOptions {
   readonly scale: boolean
   /** Side of the largest tile, network pixels. */
   readonly largestTile: number
-  /** Memory for a part of the work, with any content; null or absent: new memory. */
-  readonly allocate?: (part: ImagePart, length: number) => Float32Array | null
+  /** Gives a place to work at, which nobody else uses until the next tile; by default a new one. */
+  readonly workbench?: (tile: TileShape, grid: GridShape) => Workbench
 }
-
-export type ImagePart = 'grid' | 'image' | 'scale'
 
 export interface PipelineResult {
   readonly width: number
   readonly height: number
+  /** Memory of the workbench where the image was one tile: good until the next tile is run. */
   readonly image: Float32Array
   readonly scale: Float32Array | null
   readonly pixelSizeUm: number | null
@@ -98,46 +105,36 @@ function checkInput({ width, height, data }: ImageInput, ratio: number): void {
   }
 }
 
-/** What statistics are taken of: the pixels on the network's grid, in their own units. Throws OutOfRange where they cannot be. */
-export function gridPixels(input: ImageInput, ratio: number): Pixels {
-  checkInput(input, ratio)
-  return ratio === 1 ? input.data : resample(toFloats(input.data), input.width, input.height, ratio).data
-}
+/** Rows that statistics are taken of at once, where they are resampled for it. */
+const bandRows = 32
 
-/** The image on the network's grid, normalised as given, or by its own statistics. */
-function prepare(
-  model: RunnableModel,
-  input: ImageInput,
-  ratio: number,
-  options: PipelineOptions,
-): Plane & { normalisation: Normalisation } {
+/**
+ * What statistics are taken of, piece by piece: the pixels on the network's grid, in their own units. A piece is good until the next.
+ * Throws OutOfRange for what is no image.
+ */
+export function* gridPixels(input: ImageInput, ratio: number): Generator<Pixels> {
   checkInput(input, ratio)
-  const { width, height } = input
-  const floats = toFloats(input.data)
-  const given = options.normalisation
-  // Interpolation and normalisation may be exchanged, and there are fewer pixels before than after.
-  if (given) normalise(floats, given)
-  const image =
-    ratio === 1 ? { width, height, data: floats } : resample(floats, width, height, ratio, (length) => memory(options, 'grid', length))
-  if (given) return { ...image, normalisation: given }
-  const normalisation = measure(model, ratio === 1 ? input.data : image.data)
-  normalise(image.data, normalisation)
-  return { ...image, normalisation }
+  if (ratio === 1) {
+    yield input.data
+    return
+  }
+  const width = resampledLength(input.width, ratio)
+  const bench = new Workbench({ width, height: bandRows, channels: 0 }, { width: input.width, height: input.height, ratio })
+  for (let y = 0; y < bench.gridHeight; y += bandRows) {
+    bench.fill({ ...input, firstRow: 0 }, y, 0, { offset: 0, scale: 1 })
+    yield bench.input.subarray(0, width * Math.min(bandRows, bench.gridHeight - y))
+  }
 }
 
 /** One offset and scale from a whole image, on the network's grid. */
-function measure(model: RunnableModel, data: Pixels): Normalisation {
+function measure(model: RunnableModel, input: ImageInput, ratio: number): Normalisation {
   const statistics = statisticsFor(model.preprocessing)
   if (statistics) {
-    statistics.add(data)
+    for (const pixels of gridPixels(input, ratio)) statistics.add(pixels)
     requireFinite(statistics)
-    if (statistics.needsSecondPass) statistics.refine(data)
+    if (statistics.needsSecondPass) for (const pixels of gridPixels(input, ratio)) statistics.refine(pixels)
   }
   return normalisationFor(model.preprocessing, statistics)
-}
-
-function memory({ allocate }: PipelineOptions, part: ImagePart, length: number): Float32Array {
-  return allocate?.(part, length) ?? new Float32Array(length)
 }
 
 export function requireFinite(statistics: Statistics): void {
@@ -153,41 +150,66 @@ export async function* runPipeline(
   run: RunTile,
   options: PipelineOptions,
 ): AsyncGenerator<number, PipelineResult> {
-  const step = gridStep(model, input.pixelSizeUm)
-  const image = prepare(model, input, step.ratio, options)
-  const { width, height, normalisation } = image
-  const result: Plane = { width, height, data: memory(options, 'image', width * height) }
-  const scaleChannel = options.scale ? model.scaleChannel : null
-  const scale: Plane | null = scaleChannel === null ? null : { width, height, data: memory(options, 'scale', width * height) }
-  const plan = planTiles(model, image, options.largestTile)
-  const factor = model.inverse ? normalisation.scale : 1
-  const offset = model.inverse ? normalisation.offset : 0
-  const size = { width: plan.x.size, height: plan.y.size }
+  const { ratio, pixelSizeUm } = gridStep(model, input.pixelSizeUm)
+  checkInput(input, ratio)
+  const normalisation = options.normalisation ?? measure(model, input, ratio)
+  const width = resampledLength(input.width, ratio)
+  const height = resampledLength(input.height, ratio)
+  const plan = planTiles(model, { width, height }, options.largestTile)
+  const size = { width: plan.x.size, height: plan.y.size, channels: model.channels }
+  const place = options.workbench ?? ((tile, grid) => new Workbench(tile, grid))
+  const wanted = [model.imageChannel, ...(options.scale && model.scaleChannel !== null ? [model.scaleChannel] : [])]
   const whole = plan.y.spans.length === 1 && plan.x.spans.length === 1 && size.width === width && size.height === height
-  const tile: Plane = whole ? image : { ...size, data: new Float32Array(size.width * size.height) }
+  const results: Float32Array[] = whole ? [] : wanted.map(() => new Float32Array(width * height))
+  const source = { ...input, firstRow: 0 }
   let done = 0
   for (const y of plan.y.spans) {
     for (const x of plan.x.spans) {
-      if (!whole) cutOut(image, y, x, tile)
-      const output = await run(tile)
+      const bench = place(size, { width: input.width, height: input.height, ratio })
+      bench.fill(source, y.start, x.start, normalisation)
+      const output = await run({ ...size, data: bench.input }, bench.output)
       checkShape(model, output, size)
-      const channel = (index: number): Plane => ({
-        ...size,
-        data: output.data.subarray(index * size.width * size.height, (index + 1) * size.width * size.height),
+      if (output.data !== bench.output) bench.output.set(output.data)
+      const kept = { top: y.keepStart - y.start, bottom: y.keepEnd - y.start, left: x.keepStart - x.start, right: x.keepEnd - x.start }
+      wanted.forEach((channel, index) => {
+        const values = bench.output.subarray(channel * size.width * size.height, (channel + 1) * size.width * size.height)
+        // The scale is a width: it has no offset, and the operations on the image's values are not meant for it.
+        const isImage = channel === model.imageChannel
+        if (isImage) postprocess(model.postprocessing, values)
+        const factor = model.inverse ? normalisation.scale : 1
+        const offset = model.inverse && isImage ? normalisation.offset : 0
+        if (!bench.restore(channel, kept, factor, offset)) throw notANumber(model)
+        if (whole) results.push(values)
+        else copyKept(values, size.width, kept, results[index] as Float32Array, width, y.keepStart, x.keepStart)
       })
-      const values = channel(model.imageChannel)
-      postprocess(model.postprocessing, values.data)
-      const finite = putBack(values, y, x, result, factor, offset)
-      const finiteScale = !scale || scaleChannel === null || putBack(channel(scaleChannel), y, x, scale, factor, 0)
-      if (!finite || !finiteScale) throw notANumber(model)
       done++
       yield done / (plan.y.spans.length * plan.x.spans.length)
     }
   }
-  return { width, height, image: result.data, scale: scale?.data ?? null, pixelSizeUm: step.pixelSizeUm, normalisation }
+  const [image, scale] = results as [Float32Array, Float32Array?]
+  return { width, height, image, scale: scale ?? null, pixelSizeUm, normalisation }
 }
 
-export function planTiles(model: RunnableModel, image: Plane, largest: number): { readonly y: AxisPlan; readonly x: AxisPlan } {
+/** Puts the part of a tile that may be kept in its place in the image. */
+function copyKept(
+  tile: Float32Array,
+  tileWidth: number,
+  kept: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number },
+  image: Float32Array,
+  imageWidth: number,
+  y: number,
+  x: number,
+): void {
+  for (let row = kept.top; row < kept.bottom; row++) {
+    image.set(tile.subarray(row * tileWidth + kept.left, row * tileWidth + kept.right), (y + row - kept.top) * imageWidth + x)
+  }
+}
+
+export function planTiles(
+  model: RunnableModel,
+  image: { readonly width: number; readonly height: number },
+  largest: number,
+): { readonly y: AxisPlan; readonly x: AxisPlan } {
   return { y: planAxis(image.height, model.sizeY, model.halo, largest), x: planAxis(image.width, model.sizeX, model.halo, largest) }
 }
 

@@ -3,7 +3,7 @@
  * cancelled, between tiles; live images go before batch ones at the same place. The host watches from outside.
  */
 import { availableParallelism, constants, freemem, setPriority } from 'node:os'
-import type { InferenceSession, Tensor } from 'onnxruntime-node'
+import type { InferenceSession } from 'onnxruntime-node'
 import { AppError, abortError, errorToData, messageOf } from '#shared/errors.ts'
 import { bytesOf, pixelsFrom } from '#shared/image/frame.ts'
 import { connectToHost, type Link } from './link.ts'
@@ -12,7 +12,7 @@ import { loadWeights } from './load-weights.ts'
 import type { HostMessage, WorkerMessage } from './messages.ts'
 import { normalisationFor, statisticsFor } from './operations.ts'
 import type { ModelIdentity, NetworkModel, RunnableModel } from './package.ts'
-import { gridPixels, gridStep, type ImageInput, type ImagePart, type RunTile, requireFinite, runPipeline } from './pipeline.ts'
+import { gridPixels, gridStep, type ImageInput, type RunTile, requireFinite, runPipeline } from './pipeline.ts'
 import { chooseProvider } from './providers.ts'
 import { sessionOptions, threads } from './session-options.ts'
 import type { Statistics } from './statistics.ts'
@@ -20,8 +20,8 @@ import type { NdArray } from './tensors/nd-array.ts'
 import { runImage } from './tensors/run-image.ts'
 import { compareWithTest } from './tensors/self-test.ts'
 import { tensorRunner } from './tensors/session.ts'
-import { toFloats } from './tensors.ts'
 import { largestTile } from './tiling.ts'
+import { type GridShape, type TileShape, Workbench } from './workbench.ts'
 
 type Runtime = typeof import('onnxruntime-node')
 
@@ -33,8 +33,8 @@ const probeNetwork =
 /** Networks kept loaded. */
 const sessionLimit = 2
 const seriesLimit = 16
-/** Largest part of a live image whose memory is kept, pixels. */
-const liveMemoryLimit = 2 ** 23
+/** Workbenches kept: one for live images, one for the batch that they overtake. */
+const benchLimit = 2
 
 interface Job {
   readonly id: number
@@ -46,7 +46,7 @@ interface Job {
 interface LoadedModel {
   readonly session: InferenceSession
   readonly provider: string
-  /** Made when first needed, and kept: it writes each result into the memory of the last. */
+  /** Made when first needed, and kept: it knows from its first tile that the network fits its description. */
   tile: RunTile | null
   /** What the user must know about how it was loaded. */
   readonly warnings: readonly string[]
@@ -56,7 +56,7 @@ class Worker {
   readonly #jobs: Job[] = []
   readonly #sessions = new Map<string, Promise<LoadedModel>>()
   readonly #series = new Map<string, Statistics>()
-  readonly #memory = new Map<ImagePart, Float32Array>()
+  readonly #benches = new Map<string, Workbench>()
   #provider = 'cpu'
   #wake: (() => void) | null = null
 
@@ -133,8 +133,7 @@ class Worker {
       normalisation: message.normalisation,
       scale: message.scale,
       largestTile: largestTile(freemem()),
-      // Live images follow each other, so they share memory; a batch image lives on while they overtake it.
-      ...(message.priority === 'live' ? { allocate: (part: ImagePart, length: number) => this.#liveMemory(part, length) } : {}),
+      workbench: (tile, grid) => this.#workbench(tile, grid),
     })
     for (;;) {
       const step = await steps.next()
@@ -160,7 +159,7 @@ class Worker {
     const run = tensorRunner(this.runtime, model, loaded.session)
     yield
     const started = performance.now()
-    const image: NdArray = { dtype: pixelType, dims, data: toFloats(pixelsFrom(payload, pixelType)) }
+    const image: NdArray = { dtype: pixelType, dims, data: new Float32Array(pixelsFrom(payload, pixelType)) }
     const side = (dims[2] ?? 1) > 1 ? Math.min(256, largestTile(freemem())) : largestTile(freemem())
     const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side })
     for (;;) {
@@ -196,7 +195,7 @@ class Worker {
     const statistics = this.#series.get(series) ?? statisticsFor(model.preprocessing)
     if (statistics) {
       this.#remember(series, statistics)
-      statistics[pass](gridPixels(input, gridStep(model, input.pixelSizeUm).ratio))
+      for (const pixels of gridPixels(input, gridStep(model, input.pixelSizeUm).ratio)) statistics[pass](pixels)
       requireFinite(statistics)
     }
     const complete = !statistics || (last && (pass === 'refine' || !statistics.needsSecondPass))
@@ -204,13 +203,15 @@ class Worker {
     await this.#send({ type: 'measured', id, normalisation: complete ? normalisationFor(model.preprocessing, statistics) : null })
   }
 
-  #liveMemory(part: ImagePart, length: number): Float32Array | null {
-    if (length > liveMemoryLimit) return null
-    const known = this.#memory.get(part)
-    if (known?.length === length) return known
-    const fresh = new Float32Array(length)
-    this.#memory.set(part, fresh)
-    return fresh
+  /** Tiles of one shape share a place, which keeps its memory and what was worked out about the grid. */
+  #workbench(tile: TileShape, grid: GridShape): Workbench {
+    const key = JSON.stringify([tile.width, tile.height, tile.channels, grid.width, grid.height, grid.ratio])
+    const bench = this.#benches.get(key) ?? new Workbench(tile, grid)
+    this.#benches.delete(key)
+    this.#benches.set(key, bench)
+    const oldest = this.#benches.keys().next()
+    if (this.#benches.size > benchLimit && !oldest.done) this.#benches.delete(oldest.value)
+    return bench
   }
 
   #remember(series: string, statistics: Statistics): void {
@@ -300,14 +301,18 @@ function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSe
   const [inputName] = session.inputNames
   const [outputName] = session.outputNames
   if (inputName === undefined || outputName === undefined) throw invalid(model, 'inputs', 'names no tensor of the network')
-  // Tiles follow each other in one size: writing into the same memory saves the runtime a fresh copy of every result.
-  let output: Tensor | null = null
-  return async ({ width, height, data }) => {
+  // What the network gives is only known to fit its description after it was seen once; from then on it is written where it is wanted.
+  let seen = ''
+  return async ({ width, height, data }, memory) => {
+    const dims = [1, model.channels, height, width]
     try {
       const feeds = { [inputName]: new runtime.Tensor('float32', data, [1, 1, height, width]) }
-      const fits = output?.type === 'float32' && output.dims[2] === height && output.dims[3] === width
-      if (output && fits) await session.run(feeds, { [outputName]: output })
-      else output = (await session.run(feeds))[outputName] ?? null
+      if (seen === dims.join()) {
+        await session.run(feeds, { [outputName]: new runtime.Tensor('float32', memory, dims) })
+        return { dims, data: memory }
+      }
+      const output = (await session.run(feeds))[outputName]
+      seen = output?.dims.join() ?? ''
       return { dims: output?.dims ?? [], data: output?.data as Float32Array }
     } catch (error) {
       throw new AppError('ModelFailed', `The network "${model.name}" failed while it ran: ${firstLine(error)}`, { model: model.id }, error)

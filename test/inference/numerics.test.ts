@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { preprocessingSchema } from '#main/inference/bioimage-io/operation-schema.ts'
 import { type AffineOperation, normalisationFor, postprocess } from '#main/inference/operations.ts'
-import { resample } from '#main/inference/resample.ts'
 import { Statistics } from '#main/inference/statistics.ts'
+import { Workbench } from '#main/inference/workbench.ts'
+import type { Pixels } from '#shared/image/frame.ts'
 import { caseFolder } from './packages.ts'
 
 interface Picture {
@@ -57,6 +58,14 @@ describe('statistics', () => {
   })
 })
 
+/** The whole image on a grid of `ratio` times its pixel size. */
+function resample(data: Pixels, width: number, height: number, ratio: number) {
+  const size = { width: Math.round(width / ratio), height: Math.round(height / ratio) }
+  const bench = new Workbench({ ...size, channels: 0 }, { width, height, ratio })
+  bench.fill({ width, height, data, firstRow: 0 }, 0, 0, { offset: 0, scale: 1 })
+  return { ...size, data: bench.input }
+}
+
 describe('resampling', () => {
   const { image } = numerics
 
@@ -72,6 +81,41 @@ describe('resampling', () => {
     })
   })
 
+  test.each([
+    ['half', 0.5],
+    ['threeQuarters', 0.75],
+  ] as const)('to %s of it, in tiles: each is cut out of what the training computes, with the last pixels repeated', (name, ratio) => {
+    const wanted = numerics[name]
+    const { width, height } = image
+    const bench = new Workbench({ width: 11, height: 9, channels: 0 }, { width, height, ratio })
+    for (let y = 0; y < wanted.height; y += 5) {
+      for (let x = 0; x < wanted.width; x += 5) {
+        bench.fill({ width, height, data: Float32Array.from(image.data), firstRow: 0 }, y, x, { offset: 0, scale: 1 })
+        bench.input.forEach((value, i) => {
+          const row = Math.min(wanted.height - 1, y + Math.floor(i / 11))
+          const column = Math.min(wanted.width - 1, x + (i % 11))
+          expect(Math.abs(value - (wanted.data[row * wanted.width + column] as number))).toBeLessThan(1e-3)
+        })
+      }
+    }
+  })
+
+  test.each([
+    ['bytes', Uint8Array],
+    ['16-bit numbers', Uint16Array],
+    ['floats', Float32Array],
+  ] as const)('%s are brought to (value − offset) / scale on the way, on their own grid and on another', (_name, Type) => {
+    const data = Type.from({ length: 7 * 5 }, (_, i) => 7 * i)
+    for (const ratio of [1, 0.5]) {
+      const bench = new Workbench({ width: 7 / ratio, height: 5 / ratio, channels: 0 }, { width: 7, height: 5, ratio })
+      bench.fill({ width: 7, height: 5, data, firstRow: 0 }, 0, 0, { offset: 3, scale: 4 })
+      const plain = resample(Float32Array.from(data), 7, 5, ratio)
+      bench.input.forEach((value, i) => {
+        expect(value).toBeCloseTo(((plain.data[i] as number) - 3) / 4, 4)
+      })
+    }
+  })
+
   test('a coarser grid averages instead of aliasing: a checkerboard becomes grey', () => {
     const side = 64
     const board = Float32Array.from({ length: side * side }, (_, i) => ((i % side) + Math.floor(i / side)) % 2)
@@ -81,8 +125,37 @@ describe('resampling', () => {
   })
 
   test('a flat image stays flat', () => {
-    const { data } = resample(new Float32Array(35).fill(7), 5, 7, 0.3)
+    const { data } = resample(new Uint8Array(35).fill(7), 5, 7, 0.3)
     for (const value of data) expect(value).toBeCloseTo(7, 5)
+  })
+})
+
+describe('what the network gives', () => {
+  const bench = new Workbench({ width: 13, height: 6, channels: 2 }, { width: 13, height: 6, ratio: 1 })
+  const part = { top: 1, bottom: 5, left: 2, right: 12 }
+  const inside = (i: number) => Math.floor(i / 13) >= 1 && Math.floor(i / 13) < 5 && i % 13 >= 2 && i % 13 < 12
+
+  test('comes to the image’s units where it is kept, and nowhere else', () => {
+    bench.output.forEach((_, i) => {
+      bench.output[i] = i
+    })
+    expect(bench.restore(1, part, 2, 100)).toBe(true)
+    bench.output.forEach((value, i) => {
+      expect(value).toBe(i >= 78 && inside(i - 78) ? 2 * i + 100 : i)
+    })
+  })
+
+  test.each([
+    ['a whole channel', { top: 0, bottom: 6, left: 0, right: 13 }],
+    ['a part', part],
+  ])('is known to hold a value that is not finite, wherever it stands in %s', (_name, kept) => {
+    for (const odd of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      for (let i = 0; i < 78; i++) {
+        bench.output.fill(1)
+        bench.output[i] = odd
+        expect(bench.restore(0, kept, 1, 0)).toBe(!(kept.left === 0 || inside(i)))
+      }
+    }
   })
 })
 

@@ -77,9 +77,9 @@ describe('one image', () => {
       data[i] = i % 128 < 64 ? i % 2 : 1000 * (i % 2)
     })
     const seen: number[] = []
-    const watch: RunTile = (tile) => {
+    const watch: RunTile = (tile, memory) => {
       seen.push(Math.max(...tile.data))
-      return echo(tile)
+      return echo(tile, memory)
     }
     await finish(runPipeline(model, { width: 128, height: 64, data, pixelSizeUm: null }, watch, options))
     expect(Math.min(...seen)).toBeCloseTo(0.001, 6)
@@ -89,9 +89,9 @@ describe('one image', () => {
   test('uses the normalisation it is given', async () => {
     const image = { width: 16, height: 16, data: new Uint8Array(256).fill(30), pixelSizeUm: null }
     let seen = 0
-    const watch: RunTile = (tile) => {
+    const watch: RunTile = (tile, memory) => {
       seen = tile.data[0] as number
-      return echo(tile)
+      return echo(tile, memory)
     }
     const { result } = await finish(runPipeline(model, image, watch, { ...options, normalisation: { offset: 10, scale: 40 } }))
     expect(seen).toBeCloseTo(0.5, 6)

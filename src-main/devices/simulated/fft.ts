@@ -1,5 +1,5 @@
 /** Discrete Fourier transforms of many columns at once, for lengths 2^a·3^b·5^c. */
-import { assemble, type Expression, type FunctionBody, type FunctionSource, f32x4, i32, KernelMemory } from './simd.ts'
+import { assemble, type Expression, type FunctionBody, type FunctionSource, f32x4, i32, KernelMemory } from '#shared/simd.ts'
 
 const { add, subtract, multiply } = f32x4
 const radices = [4, 2, 3, 5] as const

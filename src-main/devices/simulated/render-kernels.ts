@@ -1,5 +1,5 @@
 /** The inner loops of rendering, on spectra whose complex numbers lie as re, im, re, im. */
-import { assemble, type Expression, type FunctionSource, f32x4, i32 } from './simd.ts'
+import { assemble, type Expression, type FunctionSource, f32x4, i32 } from '#shared/simd.ts'
 
 const { add, multiply } = f32x4
 

@@ -16,7 +16,7 @@ import {
   TransferTables,
 } from './optics.ts'
 import { type RenderKernel, renderKernels } from './render-kernels.ts'
-import { KernelMemory } from './simd.ts'
+import { KernelMemory } from '#shared/simd.ts'
 import { type ChannelId, channels, type Specimen, specimenHeight } from './specimen-emitters.ts'
 import { kernelSigma, Raster } from './specimen-raster.ts'
 

@@ -1,6 +1,6 @@
 /**
- * A small assembler for WebAssembly functions with 128-bit vectors (WebAssembly 2.0, binary format). JavaScript has no vector types, and the
- * transforms of a live camera are four times slower without. Expressions are byte sequences that leave one value on the stack.
+ * A small assembler for WebAssembly functions with 128-bit vectors (WebAssembly 2.0, binary format). JavaScript has no vector types, and
+ * what is done to every pixel of a live image is several times slower without. Expressions are byte sequences that leave one value on the stack.
  */
 
 export type Expression = readonly number[]
@@ -39,10 +39,17 @@ export const i32 = {
   multiply: (a: Expression, b: Expression): Expression => [...a, ...b, 0x6c],
   notLess: (a: Expression, b: Expression): Expression => [...a, ...b, 0x4f],
   load16: (at: Expression, offset = 0): Expression => [...at, 0x2f, ...address(1, offset)],
+  load: (at: Expression, offset = 0): Expression => [...at, 0x28, ...address(2, offset)],
 }
 
 /** Four 32-bit floats. */
 export const f32x4 = {
+  /** Four unsigned 16-bit numbers as floats. */
+  from16: (at: Expression, offset = 0): Expression => vector(250, [...vector(4, at), ...address(0, offset)]),
+  /** Four unsigned bytes as floats. */
+  from8: (at: Expression, offset = 0): Expression => vector(250, vector(169, vector(137, [...vector(92, at), ...address(0, offset)]))),
+  /** Lanes named by a vector of 16 byte numbers, which may be different each time. */
+  pick: (a: Expression, bytes: Expression): Expression => vector(14, a, bytes),
   load: (at: Expression, offset = 0): Expression => [...vector(0, at), ...address(0, offset)],
   /** One float in all four lanes. */
   loadSplat: (at: Expression, offset = 0): Expression => [...vector(9, at), ...address(0, offset)],
