@@ -51,7 +51,7 @@ export function histogramPath(histogram: Histogram, axis: Limits, width: number,
   const most = Math.log1p(Math.max(1, ...histogram.counts))
   const xOf = (value: number) => ((value - axis.low) / (axis.high - axis.low)) * width
   const bin = (histogram.max - histogram.min || 1) / histogram.counts.length
-  const points = histogram.counts.map((count, i) => {
+  const points = Array.from(histogram.counts, (count, i) => {
     const y = height - (Math.log1p(count) / most) * height
     return `L${xOf(histogram.min + i * bin).toFixed(1)} ${y.toFixed(1)}L${xOf(histogram.min + (i + 1) * bin).toFixed(1)} ${y.toFixed(1)}`
   })

@@ -36,11 +36,13 @@ export const appInfoSchema = z.object({
   uploadLimit: z.number(),
 })
 
+const histogramCounts = z.custom<Uint32Array>((value) => value instanceof Uint32Array && value.length === 256, 'expected 256 counts')
+
 export const histogramSchema = z.object({
   min: z.number(),
   max: z.number(),
   /** 256 equal bins from min to max, of the whole frame, computed by the host. */
-  counts: z.array(z.number().int()).length(256),
+  counts: histogramCounts,
   /** Robust display limits: 0.35 and 99.65 percentile. */
   low: z.number(),
   high: z.number(),

@@ -3,8 +3,10 @@ import type { Histogram } from '#shared/api.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 
 const bins = 256
-/** Above this many pixels every n-th one is counted, so that a very large picture does not hold up the host. */
-const countedPixels = 1 << 20
+/** Of floats, bins between the extremes from which percentiles are read: exact to 1/4096 of the range. */
+const fineBins = 4096
+/** Above this many pixels only every n-th one is counted, so that a large picture does not hold up the host. */
+const countedPixels = 2 ** 19
 /** Fractions cut off by automatic contrast on either side, as ImageJ's default of 0.35 % saturated. */
 const tail = 0.0035
 
@@ -13,79 +15,89 @@ const tail = 0.0035
  * Values that are not finite are left out. `saturation` is the value from which a pixel counts as saturated.
  */
 export function histogramOf(data: Pixels, saturation = Number.POSITIVE_INFINITY): Histogram {
-  const step = Math.max(1, Math.ceil(data.length / countedPixels))
-  return data instanceof Float32Array ? floatHistogram(data, step, saturation) : integerHistogram(data, step, saturation)
+  const least = Math.ceil(data.length / countedPixels)
+  // Odd, so that in a picture of even width it does not meet the same columns in every row.
+  const step = least % 2 ? least : least + 1
+  const range = rangeOf(data, step)
+  if (!range) return flat(Number.isFinite(data[0]) ? (data[0] as number) : 0, data.length, saturation)
+  return data instanceof Float32Array ? floatHistogram(data, step, range, saturation) : integerHistogram(data, step, range, saturation)
 }
 
-/** Exact: counts every integer value once, then reads everything else from the counts. */
-function integerHistogram(data: Uint8Array | Uint16Array, step: number, saturation: number): Histogram {
-  const values = new Uint32Array(data instanceof Uint8Array ? 256 : 65536)
-  for (let i = 0; i < data.length; i += step) values[data[i]!]!++
-  const min = Math.max(
-    0,
-    values.findIndex((n) => n > 0),
-  )
-  const max = Math.max(
-    0,
-    values.findLastIndex((n) => n > 0),
-  )
-  const width = max > min ? (max - min) / bins : 1
-  const counts = new Array<number>(bins).fill(0)
-  let saturated = 0
-  for (let value = min; value <= max; value++) {
-    const n = values[value]!
-    if (n === 0) continue
-    counts[Math.min(bins - 1, Math.floor((value - min) / width))]! += n
-    if (value >= saturation) saturated += n * step
-  }
-  return {
-    min,
-    max,
-    counts,
-    low: percentile(values, tail),
-    high: percentile(values, 1 - tail),
-    saturated: Math.min(saturated, data.length),
-  }
+interface Range {
+  readonly min: number
+  readonly max: number
 }
 
-function percentile(values: Uint32Array, fraction: number): number {
-  let total = 0
-  for (const n of values) total += n
-  const wanted = fraction * total
-  let seen = 0
-  for (let value = 0; value < values.length; value++) {
-    seen += values[value]!
-    if (seen >= wanted && seen > 0) return value
-  }
-  return 0
-}
-
-/** Percentiles are read from 4,096 fine bins between the extremes, so they are exact to 1/4096 of the range. */
-function floatHistogram(data: Float32Array, step: number, saturation: number): Histogram {
+/** Smallest and largest finite value; null where there are no two. */
+function rangeOf(data: Pixels, step: number): Range | null {
   let min = Number.POSITIVE_INFINITY
   let max = Number.NEGATIVE_INFINITY
   for (let i = 0; i < data.length; i += step) {
-    const value = data[i]!
-    if (value < min) min = value
+    const value = data[i] as number
+    if (value < min && value !== Number.NEGATIVE_INFINITY) min = value
     if (value > max && value !== Number.POSITIVE_INFINITY) max = value
   }
-  if (!(min < max)) return flat(Number.isFinite(min) ? min : 0, data.length)
-  const fine = new Uint32Array(bins * 16)
-  const toFine = fine.length / (max - min)
-  let saturated = 0
-  for (let i = 0; i < data.length; i += step) {
-    const value = data[i]!
-    if (!(value >= min && value <= max)) continue
-    fine[Math.min(fine.length - 1, Math.floor((value - min) * toFine))]!++
-    if (value >= saturation) saturated += step
-  }
-  const counts = Array.from({ length: bins }, (_, bin) => fine.subarray(bin * 16, bin * 16 + 16).reduce((sum, n) => sum + n, 0))
-  const valueAt = (fraction: number) => min + (percentile(fine, fraction) + 0.5) / toFine
-  return { min, max, counts, low: valueAt(tail), high: valueAt(1 - tail), saturated: Math.min(saturated, data.length) }
+  return min < max ? { min, max } : null
 }
 
-function flat(value: number, pixels: number): Histogram {
-  const counts = new Array<number>(bins).fill(0)
+/** Exact: counts every integer value once, then reads everything else from the counts. */
+function integerHistogram(data: Uint8Array | Uint16Array, step: number, { min, max }: Range, saturation: number): Histogram {
+  const values = new Uint32Array(max - min + 1)
+  for (let i = 0; i < data.length; i += step) {
+    const at = (data[i] as number) - min
+    values[at] = (values[at] as number) + 1
+  }
+  const width = (max - min) / bins
+  const counts = new Uint32Array(bins)
+  let saturated = 0
+  for (let at = 0; at < values.length; at++) {
+    const n = values[at] as number
+    if (n === 0) continue
+    const bin = Math.min(bins - 1, Math.floor(at / width))
+    counts[bin] = (counts[bin] as number) + n
+    if (at + min >= saturation) saturated += n * step
+  }
+  const [low, high] = percentiles(values)
+  return { min, max, counts, low: min + low, high: min + high, saturated: Math.min(saturated, data.length) }
+}
+
+function floatHistogram(data: Float32Array, step: number, { min, max }: Range, saturation: number): Histogram {
+  const fine = new Uint32Array(fineBins)
+  const toFine = fineBins / (max - min)
+  let saturated = 0
+  for (let i = 0; i < data.length; i += step) {
+    const value = data[i] as number
+    if (!(value >= min && value <= max)) continue
+    const bin = Math.min(fineBins - 1, Math.floor((value - min) * toFine))
+    fine[bin] = (fine[bin] as number) + 1
+    if (value >= saturation) saturated += step
+  }
+  const counts = new Uint32Array(bins)
+  const each = fineBins / bins
+  for (let at = 0; at < fineBins; at++) {
+    const bin = Math.floor(at / each)
+    counts[bin] = (counts[bin] as number) + (fine[at] as number)
+  }
+  const [low, high] = percentiles(fine)
+  const valueAt = (at: number) => min + (at + 0.5) / toFine
+  return { min, max, counts, low: valueAt(low), high: valueAt(high), saturated: Math.min(saturated, data.length) }
+}
+
+/** Places among the counts where the lower and the upper tail end. */
+function percentiles(counts: Uint32Array): readonly [low: number, high: number] {
+  let total = 0
+  for (let at = 0; at < counts.length; at++) total += counts[at] as number
+  const places: number[] = []
+  let seen = 0
+  for (let at = 0; at < counts.length && places.length < 2; at++) {
+    seen += counts[at] as number
+    while (places.length < 2 && seen > 0 && seen >= (places.length === 0 ? tail : 1 - tail) * total) places.push(at)
+  }
+  return [places[0] ?? 0, places[1] ?? counts.length - 1]
+}
+
+function flat(value: number, pixels: number, saturation: number): Histogram {
+  const counts = new Uint32Array(bins)
   counts[0] = pixels
-  return { min: value, max: value, counts, low: value, high: value, saturated: 0 }
+  return { min: value, max: value, counts, low: value, high: value, saturated: value >= saturation ? pixels : 0 }
 }

@@ -6,7 +6,7 @@ import { FrameReceiver } from './frame-receiver.ts'
 import { FrameSender } from './frame-sender.ts'
 import type { Remote, StreamFrame } from './remote.ts'
 import type { Message, Transport } from './transport.ts'
-import { type ClientMessage, issuesOf, protocolVersion, type ServerMessage, serverMessageSchema } from './wire.ts'
+import { asFrame, type ClientMessage, issuesOf, protocolVersion, type ServerMessage, serverMessageSchema } from './wire.ts'
 
 export interface ClientOptions {
   /** Frames of a `down` stream that may be under way or waiting at once, 1…64. */
@@ -49,6 +49,11 @@ export function createClient<C extends Contract>(contract: C, transport: Transpo
 
   const receive = (raw: Message) => {
     unanswered = 0
+    const frame = asFrame(raw)
+    if (frame) {
+      waiting.get(frame.id)?.message(frame)
+      return
+    }
     const parsed = serverMessageSchema.safeParse(raw)
     if (!parsed.success) {
       problem(new AppError('BadRequest', `The host sent a message that could not be read: ${issuesOf(parsed.error)}.`))

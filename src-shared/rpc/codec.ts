@@ -19,11 +19,15 @@ const alignment = 8
 const maxArrays = 1024
 const maxDepth = 64
 const encoder = new TextEncoder()
-/** Heads are written here first, because a new buffer for each costs more than writing it. */
-const scratch = new Uint8Array(64 * 1024)
+/** Heads are written into one buffer after the other, because a buffer for each costs more than writing it. */
+const slabBytes = 64 * 1024
+let slab = new Uint8Array(slabBytes)
+let slabUsed = 0
+/** Arrays up to this size that follow the head at once go out with it: copying them is cheaper than a piece of their own. */
+const smallBytes = 4096
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
-/** A message ready to be written: `head` first, then `parts` in order. The parts are the sender's own memory, not copies. */
+/** A message ready to be written: `head` first, then `parts` in order. The parts, all larger arrays, are the sender's own memory, not copies. */
 export interface Encoded {
   readonly head: Uint8Array<ArrayBuffer>
   readonly parts: readonly Uint8Array[]
@@ -43,31 +47,51 @@ export function encode(message: Message): Encoded {
     return null
   })
   const references = found.map(({ path, array }) => [array[Symbol.toStringTag], array.length, path])
-  const head = headOf(JSON.stringify(references.length > 0 ? [bare ?? null, references] : [bare ?? null]))
+  const json = JSON.stringify(references.length > 0 ? [bare ?? null, references] : [bare ?? null])
+  const bytes = found.map(({ array }) => new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
+  const after = bytes.findIndex(({ byteLength }) => byteLength > smallBytes)
+  const head = headOf(json, after < 0 ? bytes : bytes.slice(0, after))
 
   const parts: Uint8Array[] = []
   let byteLength = head.byteLength
-  for (const { array } of found) {
+  for (const each of after < 0 ? [] : bytes.slice(after)) {
     const gap = padded(byteLength) - byteLength
     if (gap > 0) parts.push(new Uint8Array(gap))
-    parts.push(new Uint8Array(array.buffer, array.byteOffset, array.byteLength))
-    byteLength += gap + array.byteLength
+    parts.push(each)
+    byteLength += gap + each.byteLength
   }
   return { head, parts, byteLength }
 }
 
-function headOf(json: string): Uint8Array<ArrayBuffer> {
+/** Prefix, JSON, and the small arrays behind it. */
+function headOf(json: string, small: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   // No UTF-16 unit becomes more than three bytes.
-  const room = prefixBytes + padded(json.length * 3)
-  const target = room <= scratch.byteLength ? scratch : new Uint8Array(room)
+  const room = prefixBytes + padded(json.length * 3) + small.length * (smallBytes + alignment)
+  const target = takeRoom(room)
   const { written } = encoder.encodeInto(json, target.subarray(prefixBytes))
   const headBytes = padded(written)
-  const head = target.slice(0, prefixBytes + headBytes)
-  head.fill(0x20, prefixBytes + written)
-  const prefix = new DataView(head.buffer)
+  let end = prefixBytes + headBytes
+  target.fill(0x20, prefixBytes + written, end)
+  for (const each of small) {
+    target.fill(0, end, padded(end))
+    target.set(each, padded(end))
+    end = padded(end) + each.byteLength
+  }
+  const prefix = new DataView(target.buffer, target.byteOffset)
   prefix.setUint32(0, magic, true)
   prefix.setUint32(4, headBytes, true)
-  return head
+  if (target.buffer === slab.buffer) slabUsed += padded(end)
+  return target.subarray(0, end)
+}
+
+/** Memory that nobody has used before, aligned; large heads get a buffer of their own. */
+function takeRoom(bytes: number): Uint8Array<ArrayBuffer> {
+  if (bytes > slabBytes / 4) return new Uint8Array(bytes)
+  if (slabUsed + bytes > slabBytes) {
+    slab = new Uint8Array(slabBytes)
+    slabUsed = 0
+  }
+  return slab.subarray(slabUsed)
 }
 
 /** The whole message in one piece, for wires that cannot take it in several. */

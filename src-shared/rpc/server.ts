@@ -13,8 +13,10 @@ import type { Caller, Services, StreamSink } from './remote.ts'
 import type { Message, Transport } from './transport.ts'
 import {
   answerableId,
+  asCredit,
   type ClientMessage,
   clientMessageSchema,
+  creditWeight,
   issuesOf,
   protocolVersion,
   type ServerMessage,
@@ -109,8 +111,9 @@ class Connection {
 
   #receive(raw: Message): void {
     if (this.#closed) return
-    const weight = weigh(raw)
-    const parsed = weight && clientMessageSchema.safeParse(raw)
+    const credit = asCredit(raw)
+    const weight = credit ? creditWeight : weigh(raw)
+    const parsed = credit ? { success: true as const, data: credit, error: undefined } : weight && clientMessageSchema.safeParse(raw)
     if (!weight || !parsed?.success) {
       const id = answerableId(raw)
       if (id !== null && this.#greeted && !this.#open.has(id))

@@ -72,6 +72,28 @@ export function answerableId(message: Message): number | null {
   return id.safeParse(candidate).success ? (candidate as number) : null
 }
 
+/** The two messages that come with every picture, told by hand exactly as the schemas tell them: these cost more than the handling. */
+export function asFrame(raw: Message): Extract<ServerMessage, { type: 'frame' }> | null {
+  if (typeof raw !== 'object' || raw === null) return null
+  const message = raw as Partial<Extract<ServerMessage, { type: 'frame' }>>
+  const fits = message.type === 'frame' && isId(message.id) && message.bytes instanceof Uint8Array && 'header' in message
+  return fits ? (message as Extract<ServerMessage, { type: 'frame' }>) : null
+}
+
+export function asCredit(raw: Message): Extract<ClientMessage, { type: 'credit' }> | null {
+  if (typeof raw !== 'object' || raw === null || Object.keys(raw).length !== 3) return null
+  const message = raw as Partial<Extract<ClientMessage, { type: 'credit' }>>
+  const fits = message.type === 'credit' && isId(message.id) && isId(message.count) && message.count <= maxWindow
+  return fits ? (message as Extract<ClientMessage, { type: 'credit' }>) : null
+}
+
+/** What a credit weighs. */
+export const creditWeight: Weight = { nodes: 4, characters: 23, bytes: 0 }
+
+function isId(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) > 0
+}
+
 const maxDepth = 64
 const maxNodes = 200_000
 

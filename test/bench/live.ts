@@ -1,9 +1,9 @@
 /** What everything around the network costs: frames replayed host → inference process → host, against bare `session.run`. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { startInference } from '#main/inference/process.ts'
+import { threads } from '#main/inference/session-options.ts'
 import { rootFolder } from '#main/processes.ts'
 import { bundle } from '#test/helpers/bundle.ts'
 import { interleaved, type Measured, median, ms, timed } from './measure.ts'
@@ -19,9 +19,7 @@ export async function benchLive(): Promise<Measured> {
   const first = await inference.predict(request)
   await using program = await bundle('test/bench/bare-session.ts')
   const path = join(rootFolder, 'models', model, 'model.onnx')
-  // As the inference process does it: all cores but one, and both of two.
-  const threads = Math.max(2, availableParallelism() - 1)
-  const bare = fork(program.path, [path, String(first.width), String(threads)])
+  const bare = fork(program.path, [path, String(first.width)])
   try {
     await once(bare, 'message')
     const bareRun = async () => {
@@ -39,7 +37,7 @@ export async function benchLive(): Promise<Measured> {
       name: 'live-efficiency',
       value: median(b) / median(a),
       unit: 'ratio',
-      detail: `${side}² 16-bit frames on a grid of ${first.width}², ${threads} threads: whole way ${ms(a)}, bare session.run ${ms(b)}`,
+      detail: `${side}² 16-bit frames on a grid of ${first.width}², ${threads()} threads: whole way ${ms(a)}, bare session.run ${ms(b)}`,
       bar: { atLeast: 0.9 },
     }
   } finally {

@@ -41,7 +41,7 @@ describe('the codec', () => {
   })
 
   it('copies no pixel when writing', () => {
-    const pixels = new Uint16Array(1000)
+    const pixels = new Uint16Array(10_000)
     const { parts } = encode({ header: {}, bytes: pixels })
     expect(parts.map((part) => part.buffer)).toContain(pixels.buffer)
   })
@@ -61,8 +61,14 @@ describe('the codec', () => {
       for (let start = 0; start < bytes.byteLength; start += size) pieces.push(bytes.subarray(start, start + size))
       expect(decode(pieces, limits)).toEqual(message)
     }
-    const { head, parts } = encode({ pixels: new Uint8Array(1000) })
+    const { head, parts } = encode({ pixels: new Uint8Array(10_000) })
     expect((decode([head, ...parts], limits) as { pixels: Uint8Array }).pixels.buffer).toBe(parts[0]?.buffer)
+  })
+
+  it('gives every message memory of its own', () => {
+    const messages = Array.from({ length: 2000 }, (_, i) => ({ i, text: 'µ'.repeat(i % 97), small: new Uint8Array([i & 0xff]) }))
+    const written = messages.map((message) => join(encode(message)))
+    expect(written.map((bytes) => decode(bytes, limits))).toEqual(messages)
   })
 
   it('leaves the sender its message', () => {

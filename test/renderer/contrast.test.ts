@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { autoLimits, axisOf, dragLimit, easeLimits, histogramPath } from '#renderer/contrast.ts'
 
-const counts = (...given: number[]) => [...given, ...new Array<number>(256 - given.length).fill(0)]
+const counts = (...given: number[]) => Uint32Array.from({ length: 256 }, (_, i) => given[i] ?? 0)
 const histogram = { min: 100, max: 356, counts: counts(1, 2), low: 110, high: 300, saturated: 0 }
 
 describe('automatic contrast', () => {
