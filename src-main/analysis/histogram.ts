@@ -18,18 +18,39 @@ export function histogramOf(data: Pixels, saturation = Number.POSITIVE_INFINITY)
   const least = Math.ceil(data.length / countedPixels)
   // Odd, so that in a picture of even width it does not meet the same columns in every row.
   const step = least % 2 ? least : least + 1
-  const range = rangeOf(data, step)
-  if (!range) return flat(Number.isFinite(data[0]) ? (data[0] as number) : 0, data.length, saturation)
-  return data instanceof Float32Array ? floatHistogram(data, step, range, saturation) : integerHistogram(data, step, range, saturation)
+  return data instanceof Float32Array ? floatHistogram(data, step, saturation) : integerHistogram(data, step, saturation)
 }
 
-interface Range {
-  readonly min: number
-  readonly max: number
+/** How often each integer value occurs; kept, because a new table for each picture of a live view would keep the garbage collector busy. */
+const values = new Uint32Array(65536)
+
+/** Exact: counts every integer value once, then reads everything else from the counts. */
+function integerHistogram(data: Uint8Array | Uint16Array, step: number, saturation: number): Histogram {
+  values.fill(0)
+  for (let i = 0; i < data.length; i += step) {
+    const value = data[i] as number
+    values[value] = (values[value] as number) + 1
+  }
+  let min = 0
+  let max = values.length - 1
+  while (min < max && values[min] === 0) min++
+  while (max > min && values[max] === 0) max--
+  if (min === max) return flat(data.length > 0 ? min : 0, data.length, saturation)
+  const width = (max - min) / bins
+  const counts = new Uint32Array(bins)
+  let saturated = 0
+  for (let value = min; value <= max; value++) {
+    const n = values[value] as number
+    if (n === 0) continue
+    const bin = Math.min(bins - 1, Math.floor((value - min) / width))
+    counts[bin] = (counts[bin] as number) + n
+    if (value >= saturation) saturated += n * step
+  }
+  const [low, high] = percentiles(values)
+  return { min, max, counts, low, high, saturated: Math.min(saturated, data.length) }
 }
 
-/** Smallest and largest finite value; null where there are no two. */
-function rangeOf(data: Pixels, step: number): Range | null {
+function floatHistogram(data: Float32Array, step: number, saturation: number): Histogram {
   let min = Number.POSITIVE_INFINITY
   let max = Number.NEGATIVE_INFINITY
   for (let i = 0; i < data.length; i += step) {
@@ -37,31 +58,7 @@ function rangeOf(data: Pixels, step: number): Range | null {
     if (value < min && value !== Number.NEGATIVE_INFINITY) min = value
     if (value > max && value !== Number.POSITIVE_INFINITY) max = value
   }
-  return min < max ? { min, max } : null
-}
-
-/** Exact: counts every integer value once, then reads everything else from the counts. */
-function integerHistogram(data: Uint8Array | Uint16Array, step: number, { min, max }: Range, saturation: number): Histogram {
-  const values = new Uint32Array(max - min + 1)
-  for (let i = 0; i < data.length; i += step) {
-    const at = (data[i] as number) - min
-    values[at] = (values[at] as number) + 1
-  }
-  const width = (max - min) / bins
-  const counts = new Uint32Array(bins)
-  let saturated = 0
-  for (let at = 0; at < values.length; at++) {
-    const n = values[at] as number
-    if (n === 0) continue
-    const bin = Math.min(bins - 1, Math.floor(at / width))
-    counts[bin] = (counts[bin] as number) + n
-    if (at + min >= saturation) saturated += n * step
-  }
-  const [low, high] = percentiles(values)
-  return { min, max, counts, low: min + low, high: min + high, saturated: Math.min(saturated, data.length) }
-}
-
-function floatHistogram(data: Float32Array, step: number, { min, max }: Range, saturation: number): Histogram {
+  if (!(min < max)) return flat(Number.isFinite(min) ? min : 0, data.length, saturation)
   const fine = new Uint32Array(fineBins)
   const toFine = fineBins / (max - min)
   let saturated = 0

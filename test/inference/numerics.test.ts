@@ -105,7 +105,7 @@ describe('resampling', () => {
     ['16-bit numbers', Uint16Array],
     ['floats', Float32Array],
   ] as const)('%s are brought to (value − offset) / scale on the way, on their own grid and on another', (_name, Type) => {
-    const data = Type.from({ length: 7 * 5 }, (_, i) => 7 * i)
+    const data = Type.from(Array.from({ length: 7 * 5 }, (_, i) => 7 * i))
     for (const ratio of [1, 0.5]) {
       const bench = new Workbench({ width: 7 / ratio, height: 5 / ratio, channels: 0 }, { width: 7, height: 5, ratio })
       bench.fill({ width: 7, height: 5, data, firstRow: 0 }, 0, 0, { offset: 3, scale: 4 })

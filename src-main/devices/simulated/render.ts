@@ -3,6 +3,8 @@
  * as spectra inside the optics' cut-off. A frame is then: layers × OTF(defocus), shifted by a phase ramp, × the pixel's sinc, folded onto the
  * camera's frequencies (that is what aliasing is), and one inverse transform at camera resolution.
  */
+
+import { KernelMemory } from '#shared/simd.ts'
 import { BatchFft, goodLength } from './fft.ts'
 import {
   blurSlope,
@@ -16,7 +18,6 @@ import {
   TransferTables,
 } from './optics.ts'
 import { type RenderKernel, renderKernels } from './render-kernels.ts'
-import { KernelMemory } from '#shared/simd.ts'
 import { type ChannelId, channels, type Specimen, specimenHeight } from './specimen-emitters.ts'
 import { kernelSigma, Raster } from './specimen-raster.ts'
 

@@ -1,6 +1,7 @@
 /** Draws emitters on a fine grid, one plane for each layer of depth. */
-import { drawingKernels } from './render-kernels.ts'
+
 import { KernelMemory } from '#shared/simd.ts'
+import { drawingKernels } from './render-kernels.ts'
 import { type Area, type ChannelId, Emitters, type Specimen } from './specimen-emitters.ts'
 
 /**

@@ -2,6 +2,7 @@
  * Threads of the simulated camera, one program in three roles: `windows` prepares pieces of the specimen, `camera` turns poses into frames
  * (two of them take turns), `truth` computes one ground truth and ends.
  */
+import { setPriority } from 'node:os'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { Detector } from './noise.ts'
 import { hash } from './random.ts'
@@ -117,6 +118,10 @@ function serveCamera(setup: CameraSetup, port: MessagePort): void {
     })
   })
 }
+
+/** A camera renders nothing: the host's own thread goes first. Only Linux knows priorities of threads; elsewhere this would mean the host. */
+const rendererNiceness = 5
+if (parentPort && process.platform === 'linux') setPriority(0, rendererNiceness)
 
 const setup = workerData as WindowsSetup | CameraSetup | TruthSetup
 if (parentPort && setup.role === 'windows') serveWindows(setup, setup.ports)
