@@ -9,7 +9,8 @@ import { examine, reportText } from './doctor.ts'
 import { startHeadless } from './headless.ts'
 import { createHost, version } from './host.ts'
 import { isLoopback } from './ipc/access.ts'
-import { type CommandIo, type EnhanceOptions, enhanceCommand, modelsCommand } from './processing/commands.ts'
+import { addModelsProgram } from './models-program.ts'
+import { type CommandIo, type EnhanceOptions, enhanceCommand } from './processing/commands.ts'
 import { appFolders, defaultSettings, modelFolders, openSettings } from './settings.ts'
 import { snap } from './snap.ts'
 
@@ -81,14 +82,7 @@ function describe(exit: (code: number) => void): Command {
     .option('--preview', 'also write a picture with before and after', false)
     .action(async (files: string[], options: EnhanceFlags) => exit(await enhance(files, options)))
 
-  program
-    .command('models')
-    .description('list the networks that are installed, or show one with its card')
-    .argument('[id]', 'network to show')
-    .option('--json', 'as JSON', false)
-    .action(async (id: string | undefined, { json }: { json: boolean }) =>
-      exit(await modelsCommand(id, { modelsFolders: modelFolders(appFolders()), json }, commandIo)),
-    )
+  addModelsProgram(program, { io: commandIo, exit, untilSignal, provider })
 
   program
     .command('doctor')

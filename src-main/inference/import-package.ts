@@ -24,7 +24,7 @@ const removedPrefix = '.removed-'
 /** What a killed program left behind is swept away when it is this old, ms. */
 const staleMs = 24 * 3600 * 1000
 
-/** Resolves to the id. Rejects with ModelInvalid, StorageFull or AbortError, and leaves nothing behind. */
+/** Resolves to the id. Rejects with ModelInvalid, StorageFull, StorageRefused or AbortError, and leaves nothing behind. */
 export async function importPackage(source: string, folder: string, request: ImportRequest): Promise<string> {
   const name = request.name ?? basename(source)
   const info = await stat(source).catch(() => null)
@@ -59,12 +59,7 @@ export async function importPackage(source: string, folder: string, request: Imp
   } catch (error) {
     if (isAbort(error) || isError(error)) throw error
     if (error instanceof FieldProblem) throw refusal(name, error.message, error.field)
-    throw new AppError(
-      'StorageFull',
-      `“${name}” could not be copied into the model folder “${folder}”: ${messageOf(error)}.`,
-      { path: folder },
-      error,
-    )
+    throw storageProblem(error, `“${name}” could not be copied into the model folder “${folder}”`, folder)
   } finally {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined)
   }
@@ -78,7 +73,7 @@ export async function removePackage(path: string): Promise<void> {
     await rename(path, hidden)
     await rm(hidden, { recursive: true, force: true })
   } catch (error) {
-    throw new AppError('StorageFull', `The model in “${path}” could not be removed: ${messageOf(error)}.`, { path }, error)
+    throw storageProblem(error, `The model in “${path}” could not be removed`, path)
   }
 }
 
@@ -91,6 +86,11 @@ async function requireRunnable(path: string, name: string): Promise<void> {
 
 function refusal(name: string, reason: string, field: string | null): AppError {
   return new AppError('ModelInvalid', `“${name}” was not imported: ${reason}.`, { field })
+}
+
+function storageProblem(error: unknown, what: string, path: string): AppError {
+  const full = ['ENOSPC', 'EDQUOT'].includes((error as NodeJS.ErrnoException).code ?? '')
+  return new AppError(full ? 'StorageFull' : 'StorageRefused', `${what}: ${messageOf(error)}.`, { path }, error)
 }
 
 interface Progress {

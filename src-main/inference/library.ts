@@ -80,7 +80,7 @@ export class ModelLibrary {
 
   /**
    * Takes in a folder or a zip and resolves to its id. Nothing of it is there before the whole is.
-   * Rejects with ModelInvalid (with the field) for a package that cannot be run here, and where its id is taken; StorageFull.
+   * Rejects with ModelInvalid (with the field) for a package that cannot be run here, and where its id is taken; StorageFull, StorageRefused.
    */
   async import(source: string, options: ImportOptions = {}): Promise<string> {
     let id = ''

@@ -5,6 +5,7 @@ import type { ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError, errorFromData, isError } from '#shared/errors.ts'
 import { bytesOf, type Pixels, pixelsFrom, pixelTypeOf } from '#shared/image/frame.ts'
 import { entryPath } from '../processes.ts'
+import type { CatalogEntry } from './catalog.ts'
 import { forkInference, type SpawnInference } from './child.ts'
 import { firstPlane, imagePrediction, selfTest, useOf } from './image-answers.ts'
 import type {
@@ -39,6 +40,8 @@ export interface InferenceOptions {
 
 export interface RunningInference extends TestingInference {
   readonly library: ModelLibrary
+  /** As `testModel`, for a package that need not be installed. */
+  testEntry(entry: CatalogEntry, signal?: AbortSignal): Promise<SelfTest>
   /** Of the present process; for tests and problem reports. */
   readonly pid: number | undefined
   /** Restarts the process on another provider. Requests under way fail once. */
@@ -140,14 +143,17 @@ class InferenceHost implements RunningInference {
   }
 
   async testModel(id: string, signal?: AbortSignal): Promise<SelfTest> {
-    const { network, summary } = await this.library.entry(id)
+    const result = await this.testEntry(await this.library.entry(id), signal)
+    this.library.noteTest(id, result)
+    return result
+  }
+
+  async testEntry({ network, summary }: CatalogEntry, signal?: AbortSignal): Promise<SelfTest> {
     const problem = network ? null : (summary.problem ?? 'It cannot be used.')
-    const result = await selfTest(problem, async () => {
+    return selfTest(problem, async () => {
       if (!network) throw new AppError('ModelInvalid', problem ?? '')
       return (await this.#ask({ type: 'test', id: ++this.#lastId, model: network, priority: 'batch' }, new Uint8Array(0), signal)).message
     })
-    this.library.noteTest(id, result)
-    return result
   }
 
   async #predictImage(model: NetworkModel, request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction> {

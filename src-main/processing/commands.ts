@@ -1,8 +1,7 @@
-/** What `enhance` and `models` do on the command line. The program around them parses arguments and owns the streams. */
+/** What `enhance` does on the command line. The program around them parses arguments and owns the streams. */
 import { basename } from 'node:path'
-import type { ModelSummary, Settings } from '#shared/api.ts'
+import type { Settings } from '#shared/api.ts'
 import { explanationOf, isAbort } from '#shared/errors.ts'
-import { readCatalog } from '../inference/catalog.ts'
 import { startInference } from '../inference/process.ts'
 import { enhanceFile } from './enhance-file.ts'
 import { secondsLeft } from './remaining.ts'
@@ -61,7 +60,7 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
         { inference },
       )
       for (const warning of result.warnings) io.error(`${name}: warning: ${warning}`)
-      io.out(result.output)
+      for (const path of [result.output, ...result.others]) io.out(path)
       if (result.preview) io.out(result.preview)
     } catch (error) {
       if (isAbort(error)) throw error
@@ -76,47 +75,4 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
 function progressText(fraction: number, elapsedMs: number): string {
   const left = secondsLeft(elapsedMs, fraction)
   return `${Math.floor(fraction * 100)} %${left === null || fraction === 1 ? '' : `, about ${Math.ceil(left)} s left`}`
-}
-
-export interface ModelsOptions {
-  readonly modelsFolders: readonly string[]
-  readonly json: boolean
-}
-
-/**
- * Lists the installed models, or shows one of them with its card.
- * @returns the exit code: 0, or 1 where the named model is unknown or cannot be used.
- */
-export async function modelsCommand(id: string | undefined, options: ModelsOptions, io: CommandIo): Promise<number> {
-  const entries = (await readCatalog(options.modelsFolders)).map(({ summary }) => summary)
-  if (id === undefined) {
-    if (options.json) io.out(JSON.stringify(entries, null, 2))
-    else if (entries.length === 0) io.error(`No model is installed in ${options.modelsFolders.join(' or ')}.`)
-    else for (const model of entries) io.out(lineOf(model))
-    return 0
-  }
-  const model = entries.find((entry) => entry.id === id)
-  if (!model) {
-    io.error(`There is no model "${id}". Known models: ${entries.map((entry) => entry.id).join(', ') || 'none'}.`)
-    return 1
-  }
-  io.out(options.json ? JSON.stringify(model, null, 2) : detailsOf(model))
-  return model.usable ? 0 : 1
-}
-
-function lineOf(model: ModelSummary): string {
-  const state = model.usable ? 'usable' : `cannot be used: ${model.problem}`
-  return `${model.id}  ${model.version}  ${model.name} (${state})`
-}
-
-function detailsOf(model: ModelSummary): string {
-  const grid = model.pixelSizeUm === null ? 'any' : `${model.pixelSizeUm} µm`
-  return [
-    lineOf(model),
-    model.description,
-    `license     ${model.license || 'not stated'}`,
-    `pixel size  ${grid}`,
-    `sha256      ${model.sha256}`,
-    ...(model.card ? ['', model.card.trimEnd()] : []),
-  ].join('\n')
 }

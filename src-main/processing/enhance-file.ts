@@ -1,6 +1,5 @@
 /** A TIFF through a network, plane by plane, into an OME-TIFF that says what made it. */
-import { access } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { pixelSizeRange } from '#shared/image/frame.ts'
@@ -9,6 +8,8 @@ import { makeFolder, storageError } from '../storage/disk.ts'
 import { openTiff } from '../storage/tiff/open.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
+import { enhanceWhole } from './enhance-whole.ts'
+import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 
@@ -30,6 +31,8 @@ export interface EnhanceRequest {
 export interface EnhanceResult {
   /** Path of the OME-TIFF. */
   readonly output: string
+  /** Further OME-TIFFs, of a network with several outputs. */
+  readonly others: readonly string[]
   /** Path of the PNG. */
   readonly preview: string | null
   /** Sentences for the person who asked. */
@@ -57,6 +60,8 @@ export async function enhanceFile(request: EnhanceRequest, { inference }: { read
     throw new AppError('OutOfRange', `A pixel size of ${given} µm is outside ${min} to ${max} µm.`, { value: given, min, max })
   }
   await using source = await openTiff(request.path, signal ? { signal } : {})
+  const use = await inference.useOf(request.model)
+  if (!use.planes) return await enhanceWhole(request, source, use, inference)
   const name = request.name ?? basename(request.path)
   const pixelSizeUm = given ?? source.pixelSizeUm
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
@@ -103,6 +108,7 @@ export async function enhanceFile(request: EnhanceRequest, { inference }: { read
   if (preview) await writePreview(preview, { before, after, width: prediction.width, name, prediction })
   return {
     output,
+    others: [],
     preview,
     warnings: warningsOf(work, prediction),
     provenance: prediction.provenance,
@@ -189,21 +195,4 @@ function warningsOf({ request, source }: Work, { provenance }: Prediction): stri
   const differ = recorded !== null && given !== null && Math.abs(given / recorded - 1) > 0.02
   const mismatch = differ ? [`The given pixel size of ${given} µm was used; the file says ${recorded} µm.`] : []
   return [...source.notes, ...mismatch, ...provenance.warnings]
-}
-
-/** The name without its TIFF ending. */
-function stem(name: string): string {
-  return name.replace(/(\.ome)?\.(tiff?|tf2|tf8|btf)$/i, '')
-}
-
-/** A path that nothing has yet: the name, or the name with a number. */
-async function freeName(folder: string, name: string, ending: string): Promise<string> {
-  for (let number = 1; ; number++) {
-    const path = join(folder, `${name}${number > 1 ? `-${number}` : ''}${ending}`)
-    const taken = await access(path).then(
-      () => true,
-      () => false,
-    )
-    if (!taken) return path
-  }
 }

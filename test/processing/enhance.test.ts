@@ -5,7 +5,7 @@ import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
-import { type CommandIo, type EnhanceOptions, enhanceCommand, modelsCommand } from '#main/processing/commands.ts'
+import { type CommandIo, type EnhanceOptions, enhanceCommand } from '#main/processing/commands.ts'
 import { type EnhanceRequest, type EnhanceResult, enhanceFile } from '#main/processing/enhance-file.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { withoutNormalisation, writePackage } from '#test/inference/packages.ts'
@@ -313,19 +313,6 @@ describe('the command line', () => {
   test('cancelled: it ends as cancelled', async () => {
     const path = await makeTiff('a.tif', { shape: [32, 32], dtype: 'uint8' })
     await expect(enhanceCommand([path], options(), record(AbortSignal.abort()).io)).rejects.toMatchObject({ name: 'AbortError' })
-  })
-
-  test('lists models and shows one', async () => {
-    const list = record()
-    expect(await modelsCommand(undefined, { modelsFolders: [models], json: false }, list.io)).toBe(0)
-    expect(list.lines.out).toHaveLength(3)
-    const one = record()
-    expect(await modelsCommand('echo', { modelsFolders: [models], json: false }, one.io)).toBe(0)
-    expect(one.lines.out.join('\n')).toMatch(/0\.325 µm[\s\S]*# echo/)
-    const json = record()
-    await modelsCommand('echo', { modelsFolders: [models], json: true }, json.io)
-    expect(JSON.parse(json.lines.out.join('\n'))).toMatchObject({ id: 'echo', usable: true })
-    expect(await modelsCommand('none', { modelsFolders: [models], json: false }, record().io)).toBe(1)
   })
 })
 

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { makeZip } from '#test/helpers/zip.ts'
 import { loadScript, projectRoot } from './scripts.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'deepscope-cli-'))
@@ -77,6 +78,30 @@ describe('the command line', () => {
     const models = JSON.parse((await deepscope(['models', '--json'])).out) as { id: string; usable: boolean }[]
     expect(models.find(({ id }) => id === 'widefield-sr')?.usable).toBe(true)
     expect(await deepscope(['models', 'no-such'])).toMatchObject({ code: 1, error: expect.stringContaining('no-such') })
+    expect((await deepscope(['models', 'list'])).out).toBe((await deepscope(['models'])).out)
+    expect((await deepscope(['models', 'info', 'widefield-sr'])).out).toBe((await deepscope(['models', 'widefield-sr'])).out)
+    expect((await deepscope(['models', 'import'])).code).toBe(2)
+  }, 60_000)
+
+  test('imports a package, tests it and removes it', async () => {
+    const source = join(projectRoot, 'test/cases/models/packages/half')
+    const entries = readdirSync(source).map((name) => ({ name, data: readFileSync(join(source, name)) }))
+    writeFileSync(join(folder, 'coarse.zip'), makeZip(entries))
+    expect((await deepscope(['models', 'info', 'coarse.zip'])).out).toMatch(/image: batch 1, channel 1, y 16 \+ n·4/)
+    expect(await deepscope(['models', 'import', 'coarse.zip'])).toMatchObject({ code: 0, out: 'coarse\n' })
+    expect(await deepscope(['models', 'import', 'coarse.zip'])).toMatchObject({
+      code: 1,
+      error: expect.stringContaining('id: another model'),
+    })
+    const tested = await deepscope(['models', 'test', 'coarse', 'widefield-sr', '--json'])
+    expect(tested.code).toBe(0)
+    expect(JSON.parse(tested.out)).toMatchObject({ coarse: { passed: true }, 'widefield-sr': { passed: true } })
+    expect((await deepscope(['models', 'test', 'coarse'])).out).toMatch(
+      /^coarse: passed on cpu in \d+ ms\n {2}coarse \(1 × 2 × 12 × 16\): 0 of 384 values/,
+    )
+    expect(await deepscope(['models', 'remove', 'widefield-sr'])).toMatchObject({ code: 1 })
+    expect(await deepscope(['models', 'remove', 'coarse'])).toMatchObject({ code: 0 })
+    expect((await deepscope(['models'])).out).not.toContain('coarse')
   }, 60_000)
 
   test('fails for a file that is not there with a sentence and exit code 1', async () => {

@@ -1,0 +1,165 @@
+/**
+ * A TIFF through a network that takes more than one channel of a plane: all its channels, depths and times at once, and every output
+ * into an OME-TIFF of its own.
+ */
+import { basename } from 'node:path'
+import { AppError } from '#shared/errors.ts'
+import type { Pixels } from '#shared/image/frame.ts'
+import type { ImagePrediction, ImageRequest, ImageUse, ResultImage, SeriesInference } from '../inference/inference.ts'
+import { makeFolder, storageError } from '../storage/disk.ts'
+import type { TiffSource } from '../storage/tiff/source.ts'
+import { createOmeTiff } from '../storage/tiff/writer.ts'
+import type { EnhanceRequest, EnhanceResult } from './enhance-file.ts'
+import { freeName, stem } from './output-names.ts'
+import { type Picture, reduced } from './picture.ts'
+import { writePreview } from './preview.ts'
+
+/** Values of an image that go to the network at once. */
+const largestImage = 2 ** 28
+const largestLook = 2048
+
+/** As `enhanceFile`; `source` stays the caller's. */
+export async function enhanceWhole(
+  request: EnhanceRequest,
+  source: TiffSource,
+  use: ImageUse,
+  inference: SeriesInference,
+): Promise<EnhanceResult> {
+  const name = request.name ?? basename(request.path)
+  const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
+  const groups = channelGroups(source, use, name, request.model)
+  const parts: ImagePrediction[] = []
+  for (const [index, channels] of groups.entries()) {
+    const { dims, data } = await readImage(source, channels, name, request.signal)
+    const ask: ImageRequest = {
+      model: request.model,
+      dims,
+      data,
+      pixelSizeUm,
+      priority: 'batch',
+      onProgress: (fraction) => request.onProgress?.((index + fraction) / groups.length),
+    }
+    parts.push(await inference.predictImage(ask, request.signal))
+  }
+  const [first] = parts
+  const [shown] = first?.images ?? []
+  if (!first || !shown) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
+  const warnings = [...source.notes, ...mismatch(request, source), ...new Set(parts.flatMap(({ provenance }) => provenance.warnings))]
+  const outputs: string[] = []
+  for (const [index, { id }] of first.images.entries()) {
+    request.signal?.throwIfAborted()
+    const suffix = first.images.length > 1 ? `-${id.replace(/[^\w.-]+/g, '-')}` : ''
+    const path = await freeName(request.outFolder, `${stem(name)}-${request.model}${suffix}`, '.ome.tif')
+    const images = parts.map((part) => part.images[index] as ResultImage)
+    await write(path, images, { name, warnings, source, groups, prediction: first, folder: request.outFolder })
+    outputs.push(path)
+  }
+  const [output = '', ...others] = outputs
+  const [, , , height = 1, width = 1] = shown.dims
+  const before = await reduced({ width: source.width, height: source.height, data: await source.readPlane(0, request.signal) }, largestLook)
+  const after: Picture = await reduced({ width, height, data: shown.data.subarray(0, width * height) }, largestLook)
+  const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
+  const prediction = { provenance: first.provenance, pixelSizeUm: shown.pixelSizeUm }
+  if (preview) await writePreview(preview, { before, after, width, name, prediction })
+  return { output, others, preview, warnings, provenance: { ...first.provenance, warnings }, planes: source.planes, before, after }
+}
+
+/** Channels that go to the network together: each by itself where it takes one, else all. Throws OutOfRange. */
+function channelGroups({ sizeC }: TiffSource, { channels }: ImageUse, name: string, model: string): number[][] {
+  const all = Array.from({ length: sizeC }, (_, channel) => channel)
+  if (channels === 1) return all.map((channel) => [channel])
+  if (channels === sizeC) return [all]
+  throw new AppError('OutOfRange', `The network "${model}" takes ${channels} channels at once, and ${name} has ${sizeC}.`, { model })
+}
+
+/** The channels of an image, [t, c, z, y, x]. */
+async function readImage(
+  source: TiffSource,
+  channels: readonly number[],
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<{ readonly dims: ImageRequest['dims']; readonly data: Pixels }> {
+  const { sizeT, sizeZ, sizeC, width, height } = source
+  const plane = width * height
+  const count = sizeT * channels.length * sizeZ * plane
+  if (count > largestImage) {
+    const millions = Math.round(count / 1e6)
+    throw new AppError('OutOfRange', `${name} has ${millions} million values, which are too many for this network at once. Crop it.`)
+  }
+  let data: Pixels | null = null
+  let at = 0
+  for (let t = 0; t < sizeT; t++)
+    for (const c of channels)
+      for (let z = 0; z < sizeZ; z++) {
+        const pixels = await source.readPlane((t * sizeZ + z) * sizeC + c, signal)
+        data ??= new (pixels.constructor as new (length: number) => Pixels)(count)
+        data.set(pixels, at)
+        at += plane
+      }
+  return { dims: [sizeT, channels.length, sizeZ, height, width], data: data ?? new Float32Array(0) }
+}
+
+interface Origin {
+  readonly name: string
+  readonly folder: string
+  readonly warnings: readonly string[]
+  readonly source: TiffSource
+  readonly groups: readonly (readonly number[])[]
+  readonly prediction: ImagePrediction
+}
+
+async function write(path: string, images: readonly ResultImage[], origin: Origin): Promise<void> {
+  const { name, source, groups, prediction, warnings, folder } = origin
+  const { provenance } = prediction
+  const [first] = images as [ResultImage]
+  const [sizeT = 1, , sizeZ = 1, height = 1, width = 1] = first.dims
+  const channels = images.flatMap((image, index) => {
+    const [only, another] = groups[index] ?? []
+    const of = another === undefined && only !== undefined ? source.channels[only] : ''
+    return image.channels.map((channel) => ({ name: of ? `${of} (${channel})` : channel, color: '#ffffff' }))
+  })
+  await makeFolder(folder).catch(async (error: unknown) => {
+    throw await storageError(error, folder, folder)
+  })
+  await using writer = await createOmeTiff(path, {
+    name: basename(path, '.ome.tif'),
+    width,
+    height,
+    pixelType: 'float32',
+    sizeZ,
+    sizeC: channels.length,
+    sizeT,
+    pixelSizeUm: first.pixelSizeUm,
+    channels,
+    annotations: {
+      origin: 'Made by a neural network, not measured.',
+      source: name,
+      model: provenance.model,
+      modelName: provenance.modelName,
+      modelVersion: provenance.version,
+      modelSha256: provenance.sha256,
+      provider: provenance.provider,
+      output: first.id,
+      normalisation: 'By the package’s own operations, once for the whole image.',
+      ...Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning])),
+    },
+  })
+  const plane = width * height
+  for (let t = 0; t < sizeT; t++)
+    for (let z = 0; z < sizeZ; z++)
+      for (const image of images) {
+        const count = image.channels.length
+        for (let c = 0; c < count; c++) {
+          const start = ((t * count + c) * sizeZ + z) * plane
+          await writer.writePlane(image.data.subarray(start, start + plane))
+        }
+      }
+  await writer.close()
+}
+
+function mismatch(request: EnhanceRequest, source: TiffSource): string[] {
+  const recorded = source.pixelSizeUm
+  const given = request.pixelSizeUm ?? null
+  const differ = recorded !== null && given !== null && Math.abs(given / recorded - 1) > 0.02
+  return differ ? [`The given pixel size of ${given} µm was used; the file says ${recorded} µm.`] : []
+}
