@@ -27,6 +27,7 @@ const composers = [
   'src-main/doctor.ts',
   'src-main/guardian.ts',
   'src-main/processing/commands.ts',
+  'src-main/processing/model-commands.ts',
 ]
 
 /** Modules whose import means building something that talks to the outside. */
