@@ -4,7 +4,21 @@ export type Command =
   | { readonly do: 'stage'; readonly x: number; readonly y: number }
   | { readonly do: 'focus'; readonly z: number }
   | {
-      readonly do: 'stop' | 'live' | 'enhance' | 'snap' | 'record' | 'auto-contrast' | 'view-mode' | 'fit' | 'zoom-in' | 'zoom-out' | 'help'
+      readonly do:
+        | 'stop'
+        | 'live'
+        | 'enhance'
+        | 'snap'
+        | 'record'
+        | 'auto-contrast'
+        | 'view-mode'
+        | 'fit'
+        | 'zoom-in'
+        | 'zoom-out'
+        | 'trust'
+        | 'inspect'
+        | 'map'
+        | 'help'
     }
 
 export interface KeyPress {
@@ -35,6 +49,9 @@ const letters: Readonly<Record<string, Command>> = {
   r: { do: 'record' },
   a: { do: 'auto-contrast' },
   v: { do: 'view-mode' },
+  t: { do: 'trust' },
+  i: { do: 'inspect' },
+  m: { do: 'map' },
   '0': { do: 'fit' },
   '+': { do: 'zoom-in' },
   '=': { do: 'zoom-in' },
@@ -75,6 +92,14 @@ export const shortcuts: readonly { readonly group: string; readonly keys: readon
       [['Wheel'], 'Zoom'],
       [['Drag'], 'Move the picture in the window'],
       [['+', '−', '0'], 'Zoom in, out, whole field'],
+    ],
+  },
+  {
+    group: 'Judge a network’s picture',
+    keys: [
+      [['T'], 'Trust panel'],
+      [['I'], 'Inspect this frame'],
+      [['M'], 'Next map over the picture, or none'],
     ],
   },
   {

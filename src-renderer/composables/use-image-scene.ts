@@ -2,7 +2,7 @@
 import { useDevicePixelRatio, useResizeObserver } from '@vueuse/core'
 import { onBeforeUnmount, onMounted, type ShallowRef, shallowRef } from 'vue'
 import { messageOf } from '#shared/errors.ts'
-import type { Slot } from '../three/panes.ts'
+import type { Layer } from '../three/panes.ts'
 import type { Picture } from '../three/picture-texture.ts'
 import { ImageScene } from '../three/scene.ts'
 
@@ -32,9 +32,9 @@ export function useImageScene(canvas: Readonly<ShallowRef<HTMLCanvasElement | nu
   }
 
   /** Shows a picture with the next frame of the display. Resolves once it is on the GPU, so that the pixels may be given back. */
-  function show(slot: Slot, picture: Picture | null): Promise<void> {
+  function show(layer: Layer, picture: Picture | null): Promise<void> {
     if (!scene) return Promise.resolve()
-    scene.show(slot, picture)
+    scene.show(layer, picture)
     redraw()
     return new Promise((resolve) => waiting.push(resolve))
   }

@@ -1,6 +1,6 @@
 /** Brings the preview streams onto the screen: newest frame only, and a credit goes back once the frame is on the GPU. */
 import { useIntervalFn } from '@vueuse/core'
-import { onScopeDispose, type ShallowRef, shallowRef, watch } from 'vue'
+import { onScopeDispose, type Ref, type ShallowRef, shallowRef, watch } from 'vue'
 import type { PreviewHeader, Provenance } from '#shared/api.ts'
 import { type FrameMetadata, pixelsFrom } from '#shared/image/frame.ts'
 import type { StreamFrame } from '#shared/rpc/remote.ts'
@@ -15,16 +15,27 @@ export interface PictureTarget {
   show(slot: Slot, picture: Picture | null, drawWith?: Limits): Promise<void>
 }
 
-export function useLivePicture(target: Readonly<ShallowRef<PictureTarget | null>>, contrast: ReturnType<typeof useContrast>) {
+/** `held`: while true the picture on the screen stays, whatever comes; then the newest that came meanwhile is shown. */
+export function useLivePicture(
+  target: Readonly<ShallowRef<PictureTarget | null>>,
+  contrast: ReturnType<typeof useContrast>,
+  held: Readonly<Ref<boolean>>,
+) {
   const backend = useBackend()
   const live = useLive()
   const provenance = shallowRef<Provenance | null>(null)
   const metadata = shallowRef<FrameMetadata | null>(null)
   let drawn: number[] = []
+  const waiting: Partial<Record<Slot, StreamFrame<PreviewHeader>>> = {}
 
-  async function take({ header, bytes }: StreamFrame<PreviewHeader>): Promise<void> {
+  async function take(frame: StreamFrame<PreviewHeader>): Promise<void> {
+    const { header, bytes } = frame
     // The network may have been switched off while this frame was on its way.
     if (header.kind === 'enhanced' && !live.state.enhance) return
+    if (held.value) {
+      waiting[header.kind] = frame
+      return
+    }
     const limits = contrast.observe(header.kind, header.histogram)
     if (header.kind === 'enhanced') {
       if (JSON.stringify(header.provenance) !== JSON.stringify(provenance.value)) provenance.value = header.provenance
@@ -42,6 +53,15 @@ export function useLivePicture(target: Readonly<ShallowRef<PictureTarget | null>
   onScopeDispose(() => {
     for (const close of closers) close()
     live.displayFps = 0
+  })
+
+  watch(held, (now) => {
+    if (now) return
+    for (const slot of ['raw', 'enhanced'] as const) {
+      const frame = waiting[slot]
+      delete waiting[slot]
+      if (frame) void take(frame)
+    }
   })
 
   /** A picture of another network, or of none, must not stay on the screen beside a newer one. */

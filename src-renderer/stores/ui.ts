@@ -10,5 +10,7 @@ export const useUi = defineStore('ui', () => {
   const pictureCommands = markRaw(new Emitter<Command['do']>())
   /** What is typed as the next recording's name. */
   const recordingName = shallowRef('')
-  return { helpOpen, pictureCommands, recordingName }
+  /** The Trust panel of live view shows its instruments. */
+  const trustOpen = shallowRef(false)
+  return { helpOpen, pictureCommands, recordingName, trustOpen }
 })

@@ -5,6 +5,16 @@ import { inferno, magma, turbo, viridis } from './colormap-tables.ts'
 export const colorMapNames = ['gray', 'green', 'magenta', 'viridis', 'magma', 'inferno', 'turbo'] as const
 export type ColorMapName = (typeof colorMapNames)[number]
 
+export const colorMapTitles: Readonly<Record<ColorMapName, string>> = {
+  gray: 'Gray',
+  green: 'Green',
+  magenta: 'Magenta',
+  viridis: 'Viridis',
+  magma: 'Magma',
+  inferno: 'Inferno',
+  turbo: 'Turbo',
+}
+
 type Rgb = readonly [number, number, number]
 
 /** RGBA bytes of the map, 1024 of them; colour 0 stands for the lower contrast limit. */
@@ -27,6 +37,23 @@ export function colorMapTexture(name: ColorMapName): DataTexture {
 /** A CSS gradient of the map, left to right. */
 export function colorMapGradient(name: ColorMapName): string {
   const stops = Array.from({ length: 17 }, (_, i) => `rgb(${colorAt(name, Math.round((i * 255) / 16)).join(' ')})`)
+  return `linear-gradient(to right, ${stops.join(', ')})`
+}
+
+/**
+ * How much of an overlay's colour covers the picture, 0…1, for a value at `shade` (0…1) between its limits: nothing at the lower limit,
+ * where there is nothing to worry about, all of `opacity` from the middle on. The shader has the same formula.
+ */
+export function overlayAlpha(shade: number, opacity: number): number {
+  return opacity * Math.min(2 * shade, 1)
+}
+
+/** A CSS gradient of an overlay as it looks on a dark picture. */
+export function overlayGradient(name: ColorMapName, opacity: number): string {
+  const stops = Array.from(
+    { length: 17 },
+    (_, i) => `rgb(${colorAt(name, Math.round((i * 255) / 16)).join(' ')} / ${overlayAlpha(i / 16, opacity)})`,
+  )
   return `linear-gradient(to right, ${stops.join(', ')})`
 }
 

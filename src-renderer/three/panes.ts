@@ -3,6 +3,9 @@
 export type Slot = 'raw' | 'enhanced'
 export type Layout = 'raw' | 'enhanced' | 'curtain' | 'side'
 
+/** What can be shown: a picture in a pane, or a map laid over one. */
+export type Layer = Slot | 'overlay'
+
 /** A part of the canvas that shows one picture. The picture is laid out in the viewport and cut to the scissor. */
 export interface Pane {
   readonly slot: Slot
@@ -44,6 +47,11 @@ export function panes(layout: Layout, width: number, curtain: number): readonly 
       ]
     }
   }
+}
+
+/** The picture that a map is laid over: the network's where it is in sight, so that the camera's stays clear beside it. */
+export function overlaid(all: readonly Pane[]): Slot | null {
+  return (all.find(({ slot }) => slot === 'enhanced') ?? all[0])?.slot ?? null
 }
 
 /** The pane under a point of the canvas. */

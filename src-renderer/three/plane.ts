@@ -1,4 +1,7 @@
-/** One picture lying in the field. Another picture of the same field lies in the same place, whatever its grid. */
+/**
+ * One picture lying in the field. Another picture of the same field lies in the same place, whatever its grid. An overlay lies over
+ * other pictures, which show through it.
+ */
 import { type DataTexture, DoubleSide, GLSL3, Mesh, PlaneGeometry, ShaderMaterial, Vector2 } from 'three'
 import { type Picture, PictureTexture } from './picture-texture.ts'
 import { planeFragment, planeVertex } from './shaders.ts'
@@ -21,19 +24,25 @@ export class Plane implements Disposable {
   readonly mesh: Mesh
   #size: Size | null = null
 
-  constructor(colorMap: DataTexture) {
+  constructor(
+    colorMap: DataTexture,
+    private readonly overlay = false,
+  ) {
     this.#uniforms = {
       picture: { value: null as DataTexture | null },
       colorMap: { value: colorMap },
       limits: { value: new Vector2(0, 65535) },
       gamma: { value: 1 },
       smoothPixels: { value: true },
+      opacity: { value: 1 },
     }
     this.#material = new ShaderMaterial({
       glslVersion: GLSL3,
       vertexShader: planeVertex,
       fragmentShader: planeFragment,
       uniforms: this.#uniforms,
+      defines: overlay ? { OVERLAY: 1 } : {},
+      transparent: overlay,
       // The camera looks with y downwards, which turns triangles over.
       side: DoubleSide,
       depthTest: false,
@@ -42,6 +51,7 @@ export class Plane implements Disposable {
     this.mesh = new Mesh(this.#geometry, this.#material)
     this.mesh.frustumCulled = false
     this.mesh.visible = false
+    this.mesh.renderOrder = overlay ? 1 : 0
   }
 
   /** Size of the picture itself; null while there is none. */
@@ -57,7 +67,7 @@ export class Plane implements Disposable {
     this.#picture.set(picture)
     this.#uniforms.picture.value = this.#picture.texture
     if (had && before === this.#picture.integer) return
-    this.#material.defines = this.#picture.integer ? { INTEGER: 1 } : {}
+    this.#material.defines = { ...(this.#picture.integer ? { INTEGER: 1 } : {}), ...(this.overlay ? { OVERLAY: 1 } : {}) }
     this.#material.needsUpdate = true
   }
 
@@ -71,6 +81,11 @@ export class Plane implements Disposable {
     this.#uniforms.limits.value.set(low, high)
     this.#uniforms.gamma.value = gamma
     this.#uniforms.smoothPixels.value = smooth
+  }
+
+  /** 0…1; only overlays let anything through. */
+  setOpacity(opacity: number): void {
+    this.#uniforms.opacity.value = opacity
   }
 
   setColorMap(texture: DataTexture): void {

@@ -1,11 +1,12 @@
 /**
- * Draws the raw and the enhanced picture of one field into one canvas, under a curtain or side by side, with one eye for both.
+ * Draws the raw and the enhanced picture of one field into one canvas, under a curtain or side by side, with one eye for both, and a
+ * map over one of them.
  *
  *   drawing ──context lost──▶ lost ──context restored──▶ drawing
  */
 import { Color, type DataTexture, OrthographicCamera, Scene, WebGLRenderer } from 'three'
 import { type ColorMapName, colorMapTexture } from './colormap.ts'
-import { type Layout, type Pane, panes, possibleLayout, type Slot } from './panes.ts'
+import { type Layer, type Layout, overlaid, type Pane, panes, possibleLayout, type Slot } from './panes.ts'
 import type { Picture } from './picture-texture.ts'
 import { type Display, Plane } from './plane.ts'
 import { fitView, type Size, type View } from './view.ts'
@@ -16,12 +17,24 @@ export interface SceneEvents {
   readonly onRestored: () => void
 }
 
+/** How a map is laid over a picture. */
+export interface OverlayDisplay {
+  readonly colorMap: ColorMapName
+  readonly low: number
+  readonly high: number
+  /** 0…1 */
+  readonly opacity: number
+}
+
 export class ImageScene implements Disposable {
   readonly #renderer: WebGLRenderer
   readonly #scene = new Scene()
   readonly #camera = new OrthographicCamera()
   readonly #planes: Readonly<Record<Slot, Plane>>
+  readonly #overlay: Plane
   #colorMap: DataTexture = colorMapTexture('gray')
+  #overlayColorMap: DataTexture = colorMapTexture('inferno')
+  #overlayColorName: ColorMapName = 'inferno'
   #size: Size = { width: 1, height: 1 }
   #lost = false
 
@@ -42,7 +55,8 @@ export class ImageScene implements Disposable {
     this.#renderer.autoClear = false
     this.#renderer.setScissorTest(true)
     this.#planes = { raw: new Plane(this.#colorMap), enhanced: new Plane(this.#colorMap) }
-    this.#scene.add(this.#planes.raw.mesh, this.#planes.enhanced.mesh)
+    this.#overlay = new Plane(this.#overlayColorMap, true)
+    this.#scene.add(this.#planes.raw.mesh, this.#planes.enhanced.mesh, this.#overlay.mesh)
     canvas.addEventListener('webglcontextlost', this.#onLost)
     canvas.addEventListener('webglcontextrestored', this.#onRestored)
   }
@@ -80,8 +94,9 @@ export class ImageScene implements Disposable {
   }
 
   /** The pixels must stay untouched until the next `draw`, which sends them to the GPU. */
-  show(slot: Slot, picture: Picture | null): void {
-    this.#planes[slot].show(picture)
+  show(layer: Layer, picture: Picture | null): void {
+    const plane = layer === 'overlay' ? this.#overlay : this.#planes[layer]
+    plane.show(picture)
   }
 
   setDisplay(display: Display): void {
@@ -92,6 +107,17 @@ export class ImageScene implements Disposable {
     this.#colorMap.dispose()
     this.#colorMap = colorMapTexture(name)
     for (const plane of Object.values(this.#planes)) plane.setColorMap(this.#colorMap)
+  }
+
+  setOverlay({ colorMap, low, high, opacity }: OverlayDisplay): void {
+    // Maps are coarser than pictures; their cells have no edges in the sample.
+    this.#overlay.setDisplay({ low, high, gamma: 1, smooth: true })
+    this.#overlay.setOpacity(opacity)
+    if (colorMap === this.#overlayColorName) return
+    this.#overlayColorMap.dispose()
+    this.#overlayColorMap = colorMapTexture(colorMap)
+    this.#overlayColorName = colorMap
+    this.#overlay.setColorMap(this.#overlayColorMap)
   }
 
   setBackground(color: string): void {
@@ -113,18 +139,22 @@ export class ImageScene implements Disposable {
     this.#renderer.clear()
     const field = this.field
     if (!field) return
-    for (const pane of this.panes) this.#drawPane(pane, field)
+    const all = this.panes
+    const under = overlaid(all)
+    for (const pane of all) this.#drawPane(pane, field, pane.slot === under)
   }
 
   [Symbol.dispose](): void {
     this.canvas.removeEventListener('webglcontextlost', this.#onLost)
     this.canvas.removeEventListener('webglcontextrestored', this.#onRestored)
     for (const plane of Object.values(this.#planes)) plane[Symbol.dispose]()
+    this.#overlay[Symbol.dispose]()
     this.#colorMap.dispose()
+    this.#overlayColorMap.dispose()
     this.#renderer.dispose()
   }
 
-  #drawPane(pane: Pane, field: Size): void {
+  #drawPane(pane: Pane, field: Size, withOverlay: boolean): void {
     if (pane.scissorWidth <= 0 || !this.has(pane.slot)) return
     const { x, y, zoom } = this.shownView
     const halfWidth = pane.width / 2 / zoom
@@ -139,6 +169,8 @@ export class ImageScene implements Disposable {
     this.#camera.updateProjectionMatrix()
     for (const [slot, plane] of Object.entries(this.#planes)) plane.mesh.visible = slot === pane.slot
     this.#planes[pane.slot].cover(field)
+    this.#overlay.mesh.visible = withOverlay && this.#overlay.size !== null
+    this.#overlay.cover(field)
     this.#renderer.setViewport(pane.x, 0, pane.width, this.#size.height)
     this.#renderer.setScissor(pane.scissorX, 0, pane.scissorWidth, this.#size.height)
     this.#renderer.render(this.#scene, this.#camera)

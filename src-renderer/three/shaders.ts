@@ -8,7 +8,10 @@ void main() {
 }
 `
 
-/** INTEGER: the texture holds unsigned integers, exact up to 65535. Otherwise 32-bit floats. */
+/**
+ * INTEGER: the texture holds unsigned integers, exact up to 65535. Otherwise 32-bit floats. OVERLAY: drawn over a picture that shows
+ * through; see `overlayAlpha` in colormap.ts.
+ */
 export const planeFragment = /* glsl */ `
 precision highp float;
 precision highp int;
@@ -27,6 +30,9 @@ uniform sampler2D colorMap;
 uniform vec2 limits;
 uniform float gamma;
 uniform bool smoothPixels;
+#ifdef OVERLAY
+uniform float opacity;
+#endif
 
 float pixel(ivec2 at, ivec2 last) {
   return float(texelFetch(picture, clamp(at, ivec2(0), last), 0).r);
@@ -58,5 +64,8 @@ void main() {
   float value = sum / float(samples * samples);
   float shade = pow(clamp((value - limits.x) / max(limits.y - limits.x, 1e-6), 0.0, 1.0), gamma);
   color = vec4(texture(colorMap, vec2((shade * 255.0 + 0.5) / 256.0, 0.5)).rgb, 1.0);
+#ifdef OVERLAY
+  color.a = opacity * min(2.0 * shade, 1.0);
+#endif
 }
 `

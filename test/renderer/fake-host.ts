@@ -13,8 +13,10 @@ import { bytesOf, type FrameMetadata, pixelTypeOf } from '#shared/image/frame.ts
 import type { Services, StreamSink } from '#shared/rpc/remote.ts'
 import { serve } from '#shared/rpc/server.ts'
 import type { Transport } from '#shared/rpc/transport.ts'
+import type { LiveTrust } from '#shared/trust.ts'
 import { enhancedPicture, type FakePicture, rawPicture, size } from './fake-scene.ts'
 import { fakeDetails, fakeModels, fakeProvenance, fakeSessions, fakeSettings, fakeStates, fakeTest } from './fake-states.ts'
+import { fakeInspection, fakeReport } from './fake-trust.ts'
 
 const frameMs = 80
 
@@ -37,6 +39,7 @@ function createStates() {
   return {
     microscope: new Cell<MicroscopeState>(emptyMicroscope),
     live: new Cell(fakeStates.live),
+    trust: new Cell<LiveTrust>({ report: null, frame: null, every: 4, costShare: null, problem: null }),
     inference: new Cell(fakeStates.inference),
     recording: new Cell(fakeStates.recording),
     storage: new Cell(fakeStates.storage),
@@ -244,8 +247,16 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         const [dx, dy] = pixels()
         const { data } = rawPicture(dx, dy, light())
         const raw = data[Math.floor(v * size) * size + Math.floor(u * size)] ?? null
+        const made = states.live.value.enhance ? enhancedPicture(dx, dy, light()).data : null
+        const enhanced = made?.[Math.floor(v * size * 2) * size * 2 + Math.floor(u * size * 2)] ?? null
         const { x, y } = metadata()
-        return { raw, enhanced: null, caveat: null, x: (x ?? 0) + (u - 0.5) * size * 0.65, y: (y ?? 0) + (v - 0.5) * size * 0.65 }
+        return {
+          raw,
+          enhanced,
+          caveat: enhanced === null ? null : 'An estimate, in arbitrary units.',
+          x: (x ?? 0) + (u - 0.5) * size * 0.65,
+          y: (y ?? 0) + (v - 0.5) * size * 0.65,
+        }
       },
       'demo.truth': () => imageOf(enhancedPicture(0, 0, 50)),
       'snap.take': () => ({ session: 'snap-1' }),
@@ -259,9 +270,10 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
       },
       'sessions.open': ({ session: id }) => {
         const summary = session(id)
+        const made = summary.kind === 'enhanced'
         const frames = Array.from({ length: summary.frames }, (_, frame) => ({ ...metadata(), frame }))
         const notes = summary.complete ? [] : ['The recording was interrupted; every finished frame is here.']
-        return { summary, frames, provenance: summary.kind === 'enhanced' ? fakeProvenance : null, trust: null, notes }
+        return { summary, frames, provenance: made ? fakeProvenance : null, trust: made ? fakeReport('caution') : null, notes }
       },
       'sessions.frame': ({ session: id, index }) => {
         const made = session(id).kind === 'enhanced'
@@ -284,7 +296,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
           remaining: 0,
           output: '/data/cells.enhanced.ome.tif',
           warnings: ['The pixel size is not known: the network’s scale could not be checked.'],
-          verdict: null,
+          verdict: fakeReport('caution').verdict,
           problem: null,
         }
         const waiting: Job = {
@@ -296,6 +308,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
           remaining: 74,
           output: null,
           warnings: [],
+          verdict: null,
         }
         states.jobs.set([waiting, job])
         return { job: job.id }
@@ -309,9 +322,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         after: imageOf(enhancedPicture(0, 0, 50)),
         provenance: fakeProvenance,
       }),
-      'trust.inspect': () => {
-        throw new AppError('BadRequest', 'There is no picture of a network to inspect yet.')
-      },
+      'trust.inspect': () => fakeInspection(imageOf(rawPicture(0, 0, 50)), imageOf(enhancedPicture(0, 0, 50))),
       'models.info': ({ model }) => ({ ...fakeDetails, model }),
       'models.test': ({ model }) => {
         states.models.set(states.models.value.map((each) => (each.id === model ? { ...each, test: fakeTest } : each)))
@@ -340,10 +351,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
     topics: {
       'microscope.state': (listener) => states.microscope.watch(listener),
       'live.state': (listener) => states.live.watch(listener),
-      'trust.state': (listener) => {
-        listener({ report: null, frame: null, every: 1, costShare: null, problem: null })
-        return () => undefined
-      },
+      'trust.state': (listener) => states.trust.watch(listener),
       'inference.state': (listener) => states.inference.watch(listener),
       'recording.state': (listener) => states.recording.watch(listener),
       'storage.state': (listener) => states.storage.watch(listener),

@@ -1,7 +1,7 @@
 /** Runs in the browser under test: draws with the real scene and reads the pixels back in the same frame. */
 import type { ColorMapName } from '#renderer/three/colormap.ts'
 import type { Layout, Slot } from '#renderer/three/panes.ts'
-import { ImageScene } from '#renderer/three/scene.ts'
+import { ImageScene, type OverlayDisplay } from '#renderer/three/scene.ts'
 import type { View } from '#renderer/three/view.ts'
 
 export interface GivenPicture {
@@ -22,6 +22,8 @@ export interface Drawing {
   readonly layout?: Layout
   readonly curtain?: number
   readonly view?: View
+  /** A map over the pictures. */
+  readonly overlay?: OverlayDisplay & { readonly picture: GivenPicture }
   /** Where to read, CSS pixels from the top left. */
   readonly at: readonly (readonly [number, number])[]
 }
@@ -39,6 +41,11 @@ function setUp(drawing: Drawing, events: { onLost: () => void; onRestored: () =>
   scene.layout = drawing.layout ?? 'raw'
   scene.curtain = drawing.curtain ?? 0.5
   scene.view = drawing.view ?? null
+  if (drawing.overlay) {
+    const { width, height, type, values } = drawing.overlay.picture
+    scene.setOverlay(drawing.overlay)
+    scene.show('overlay', { width, height, data: new arrays[type](values) })
+  }
   for (const [slot, { width, height, type, values }] of Object.entries(drawing.pictures)) {
     scene.show(slot as Slot, { width, height, data: new arrays[type](values) })
   }

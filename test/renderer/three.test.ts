@@ -211,6 +211,54 @@ describe('raw and enhanced', () => {
   })
 })
 
+describe('a map over the picture', () => {
+  const map = { colorMap: 'inferno', low: 0, high: 100, opacity: 0.5, picture: row('float32', 0, 25, 100, 400) } as const
+  /** Last colour of inferno, as matplotlib 3.11 gives it. */
+  const last = [252, 255, 164]
+
+  function expectColor(color: number[] | undefined, expected: number[]): void {
+    for (const [i, part] of expected.entries()) expect(Math.abs((color?.[i] ?? -99) - part)).toBeLessThanOrEqual(1.5)
+  }
+
+  it('leaves the picture clear at its lower limit, and covers it by its strength from the middle of its limits on', async () => {
+    // A map of four cells over 80 pixels; read in the middles of its cells, where interpolation changes nothing.
+    const at = [10, 30, 50, 70].map((x) => [x, 10] as const)
+    const pictures = { raw: row('uint16', 100, 100, 100, 100) }
+    const colors = await draw({ size: { width: 80, height: 20 }, pictures, low: 0, high: 200, overlay: map, at })
+    expectColor(colors[0], [127.5, 127.5, 127.5])
+    // 2 · 0.25 · 0.5 of the colour a quarter up the map: inferno(64) = (87, 16, 110).
+    expectColor(
+      colors[1],
+      [87, 16, 110].map((part) => 0.75 * 127.5 + 0.25 * part),
+    )
+    const half = last.map((part) => 0.5 * 127.5 + 0.5 * part)
+    expectColor(colors[2], half)
+    expectColor(colors[3], half)
+  })
+
+  it('lies over the network’s half only, so that the camera’s stays clear beside it', async () => {
+    const pictures = { raw: flat(8, 100), enhanced: flat(16, 100) }
+    const overlay = { ...map, opacity: 1, picture: row('float32', 100) }
+    const given = {
+      size: { width: 100, height: 100 },
+      pictures,
+      low: 0,
+      high: 200,
+      overlay,
+      at: [
+        [20, 50],
+        [80, 50],
+      ],
+    } as const
+    for (const layout of ['curtain', 'side'] as const) {
+      const colors = await draw({ ...given, layout })
+      expectColor(colors[0], [127.5, 127.5, 127.5])
+      expectColor(colors[1], last)
+    }
+    expectColor((await draw({ ...given, layout: 'raw' }))[0], last)
+  })
+})
+
 describe('without a graphics context', () => {
   it('a lost one is announced, and the picture returns with it', async () => {
     const { events, colors } = await page.evaluate(
