@@ -18,6 +18,7 @@ const mainEntries = {
   'inference-worker': 'src-main/inference/worker.ts',
   'simulation-worker': 'src-main/devices/simulated/worker.ts',
   'image-worker': 'src-main/storage/worker.ts',
+  'trust-worker': 'src-main/analysis/trust/worker.ts',
 }
 
 const common = {

@@ -7,6 +7,7 @@ import { type Api, api, type Settings } from '#shared/api.ts'
 import type { PortFinding } from '#shared/device.ts'
 import { Disposer } from '#shared/dispose.ts'
 import { AppError, messageOf } from '#shared/errors.ts'
+import type { Frame } from '#shared/image/frame.ts'
 import type { Services } from '#shared/rpc/remote.ts'
 import { createCaller, serve } from '#shared/rpc/server.ts'
 import type { Transport } from '#shared/rpc/transport.ts'
@@ -15,7 +16,10 @@ import { Captures } from './acquisition/captures.ts'
 import { LiveView } from './acquisition/live.ts'
 import { LiveTrustMonitor } from './acquisition/live-trust.ts'
 import { MicroscopeControl } from './acquisition/microscope-control.ts'
+import { liveFacts } from './acquisition/picture-facts.ts'
 import { Recorder } from './acquisition/recorder.ts'
+import { TrustThread } from './analysis/trust/thread.ts'
+import type { PictureFacts } from './analysis/trust/training.ts'
 import { DataFolder } from './data-folder.ts'
 import { Configurations } from './devices/configurations.ts'
 import { type Guard, startGuardian } from './devices/guard.ts'
@@ -30,6 +34,7 @@ import { createServices } from './ipc/services.ts'
 import { Uploads } from './ipc/uploads.ts'
 import { type Log, openLog, problemReport } from './log.ts'
 import { inUse } from './model-use.ts'
+import { Inspector } from './processing/inspect.ts'
 import { Jobs } from './processing/jobs.ts'
 import { type AppFolders, appFolders, defaultSettings, modelFolders, openSettings, type SettingsStore } from './settings.ts'
 import { makeFolder } from './storage/disk.ts'
@@ -63,6 +68,8 @@ export interface HostParts {
   readonly control: MicroscopeControl
   readonly live: LiveView
   readonly trust: LiveTrustMonitor
+  readonly inspector: Inspector
+  readonly factsOf: (frame: Frame) => PictureFacts
   readonly recorder: Recorder
   readonly captures: Captures
   readonly inference: TestingInference
@@ -122,12 +129,15 @@ export async function createHost(options: HostOptions): Promise<Host> {
       }),
     )
     const live = disposer.use(new LiveView(inference))
-    const trust = new LiveTrustMonitor()
+    const judge = disposer.use(new TrustThread())
+    const factsOf = (frame: Frame) => liveFacts(frame, control.state.value)
+    const trust = disposer.use(new LiveTrustMonitor({ live, inference, judge, factsOf }))
     const recorder = disposer.use(new Recorder())
     const sessions = () => data.store
-    const captures = new Captures({ control, live, recorder, inference, sessions, settings: settings.state })
+    const captures = new Captures({ control, live, recorder, inference, judge, factsOf, sessions, settings: settings.state })
     const uploads = disposer.use(new Uploads(uploadLimit))
-    const jobs = disposer.use(new Jobs({ inference, outFolder: () => join(data.state.value.folder, 'enhanced') }))
+    const inspector = new Inspector({ inference, judge })
+    const jobs = disposer.use(new Jobs({ inference, judge, outFolder: () => join(data.state.value.folder, 'enhanced') }))
     const clients = new Clients()
 
     const parts: HostParts = {
@@ -135,6 +145,8 @@ export async function createHost(options: HostOptions): Promise<Host> {
       control,
       live,
       trust,
+      inspector,
+      factsOf,
       recorder,
       captures,
       inference,

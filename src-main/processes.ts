@@ -4,7 +4,16 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** Programs the build makes, each one file in `build/main`. */
-export const entries = ['electron', 'headless', 'cli', 'guardian', 'inference-worker', 'simulation-worker', 'image-worker'] as const
+export const entries = [
+  'electron',
+  'headless',
+  'cli',
+  'guardian',
+  'inference-worker',
+  'simulation-worker',
+  'image-worker',
+  'trust-worker',
+] as const
 export type EntryName = (typeof entries)[number]
 
 const here = dirname(fileURLToPath(import.meta.url))

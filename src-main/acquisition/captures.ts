@@ -4,6 +4,8 @@ import type { Settings } from '#shared/api.ts'
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError } from '#shared/errors.ts'
 import { type Frame, pixelTypeOf } from '#shared/image/frame.ts'
+import type { Judge } from '../analysis/trust/thread.ts'
+import type { PictureFacts } from '../analysis/trust/training.ts'
 import type { Camera } from '../devices/kinds.ts'
 import type { Inference } from '../inference/inference.ts'
 import type { NewSession, SessionStore } from '../storage/dataset.ts'
@@ -19,6 +21,8 @@ interface Parts {
   readonly live: LiveView
   readonly recorder: Recorder
   readonly inference: Inference
+  readonly judge: Judge
+  readonly factsOf: (frame: Frame) => PictureFacts
   readonly sessions: () => SessionStore
   readonly settings: ReadonlyCell<Settings>
 }
@@ -67,16 +71,17 @@ export class Captures {
    * Returns the id of the raw session.
    */
   async snap(enhanced: boolean, signal?: AbortSignal): Promise<string> {
-    const { settings, inference, control, live } = this.parts
+    const { settings, inference, judge, factsOf, control, live } = this.parts
     const frame = await this.#inTurn(() => {
       const ends = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal
       return nextFrame(control.camera, live.state.value.running, ends)
     })
     const raw = await this.#store(frame, this.#newSession('Snap', 'snap', frame), signal)
     if (!enhanced) return raw
+    const model = live.state.value.model ?? settings.value.model
     const prediction = await inference.predict(
       {
-        model: live.state.value.model ?? settings.value.model,
+        model,
         width: frame.width,
         height: frame.height,
         data: frame.data,
@@ -86,6 +91,14 @@ export class Captures {
       },
       signal,
     )
+    const { report } = await judge.judge({
+      facts: factsOf(frame),
+      training: await inference.training(model),
+      input: frame,
+      output: { width: prediction.width, height: prediction.height, data: prediction.image },
+      outputPixelUm: prediction.pixelSizeUm,
+      depth: 'plane',
+    })
     const picture: Frame = {
       width: prediction.width,
       height: prediction.height,
@@ -94,7 +107,7 @@ export class Captures {
     }
     const session = this.#newSession('Snap enhanced', 'enhanced', picture)
     const microscope = { ...this.parts.control.state.value, madeFrom: raw }
-    await this.#store(picture, { ...session, provenance: prediction.provenance, microscope }, signal)
+    await this.#store(picture, { ...session, provenance: prediction.provenance, trust: report, microscope }, signal)
     return raw
   }
 

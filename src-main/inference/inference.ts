@@ -2,6 +2,7 @@
 import type { InferenceState, ModelSummary, Provenance, SelfTest } from '#shared/api.ts'
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import type { Pixels } from '#shared/image/frame.ts'
+import type { Training } from '../analysis/trust/training.ts'
 
 /** One scale and offset for a whole image, stack or time series: normalised = (value − offset) / scale. Never per tile. */
 export interface Normalisation {
@@ -45,6 +46,8 @@ export interface Inference extends AsyncDisposable {
   readonly models: ReadonlyCell<readonly ModelSummary[]>
   /** Rejects with ModelInvalid, ModelFailed, OutOfRange, or AbortError. A process that dies is restarted and the request fails once. */
   predict(request: PredictRequest, signal?: AbortSignal): Promise<Prediction>
+  /** What the package says of its training. Rejects with ModelInvalid. */
+  training(model: string): Promise<Training>
 }
 
 /** Planes that share one normalisation: a stack or a time series. All have the same size. */

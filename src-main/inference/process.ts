@@ -4,6 +4,7 @@ import type { InferenceState, ModelSummary, SelfTest } from '#shared/api.ts'
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError, errorFromData, isError } from '#shared/errors.ts'
 import { bytesOf, type Pixels, pixelsFrom, pixelTypeOf } from '#shared/image/frame.ts'
+import type { Training } from '../analysis/trust/training.ts'
 import { entryPath } from '../processes.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { forkInference, type SpawnInference } from './child.ts'
@@ -23,6 +24,7 @@ import type { ImageMessage, ProviderChoice, WorkerMessage } from './messages.ts'
 import type { NetworkModel, RunnableModel } from './package.ts'
 import { type Answer, type Outgoing, Requests } from './requests.ts'
 import { Supervisor } from './supervisor.ts'
+import { readTraining } from './training.ts'
 
 export interface InferenceOptions {
   /** Folders whose subfolders are packages; the application's own first. */
@@ -63,6 +65,8 @@ class InferenceHost implements RunningInference {
   readonly #supervisor: Supervisor
   /** Slowest tile of each network so far, ms, by hash. */
   readonly #slowest = new Map<string, number>()
+  /** By hash of the weights. */
+  readonly #trainings = new Map<string, Promise<Training>>()
   #lastId = 0
   #lastSign = 0
   #generation = 0
@@ -162,6 +166,15 @@ class InferenceHost implements RunningInference {
     const answer = await this.#ask(message, data, signal, onProgress)
     if (answer.message.type !== 'images') throw new AppError('Internal', 'The inference process answered another question.')
     return imagePrediction(model, request, answer.message, answer.payload)
+  }
+
+  async training(id: string): Promise<Training> {
+    const { path, summary, network } = await this.library.entry(id)
+    const known = this.#trainings.get(summary.sha256)
+    if (known) return known
+    const training = readTraining(path, network?.plane?.gridUm ?? null)
+    this.#trainings.set(summary.sha256, training)
+    return training
   }
 
   async normalisationOf(series: Series, signal?: AbortSignal): Promise<Normalisation> {

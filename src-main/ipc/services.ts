@@ -4,8 +4,10 @@ import type { Api, Histogram, PreviewHeader, Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { bytesOf, type Frame, pixelTypeOf } from '#shared/image/frame.ts'
 import type { Services, StreamFrame } from '#shared/rpc/remote.ts'
+import type { TrustReport } from '#shared/trust.ts'
 import { histogramOf } from '../analysis/histogram.ts'
 import type { HostParts } from '../host.ts'
+import type { InspectRequest } from '../processing/inspect.ts'
 import type { SessionReader, SessionStore } from '../storage/dataset.ts'
 import { previewStream } from './preview.ts'
 
@@ -47,7 +49,7 @@ export function createServices(parts: HostParts): Services<Api> {
         live.setEnhance(on, model ?? settings.state.value.model)
         return null
       },
-      'live.probe': ({ u, v }) => probe(live.newest, live.newestEnhanced, u, v),
+      'live.probe': ({ u, v }) => probe(live.newest, live.newestEnhanced, trust.state.value.report?.units ?? 'arbitrary', u, v),
       'demo.truth': async () => {
         const truth = await parts.truth()
         return imageOf(truth.width, truth.height, truth.data)
@@ -59,8 +61,8 @@ export function createServices(parts: HostParts): Services<Api> {
 
       'sessions.open': async ({ session }) => {
         opened = { store: data.store, session, reader: await data.store.open(session) }
-        const { summary, frames, provenance, notes } = opened.reader
-        return { summary, frames: [...frames], provenance, trust: null, notes: [...notes] }
+        const { summary, frames, provenance, trust: judged, notes } = opened.reader
+        return { summary, frames: [...frames], provenance, trust: judged, notes: [...notes] }
       },
       'sessions.frame': async ({ session, index }, { signal }) => {
         const reader = await readerOf(session, index)
@@ -93,8 +95,16 @@ export function createServices(parts: HostParts): Services<Api> {
         }
       },
 
-      'trust.inspect': () => {
-        throw new AppError('BadRequest', 'There is no picture of a network to inspect yet. Switch on enhancement, or enhance a file.')
+      'trust.inspect': async ({ job }, { signal }) => {
+        const request = job === undefined ? livePicture(parts) : await jobPicture(parts, job)
+        const { report, maps, prediction, picture } = await parts.inspector.inspect(request, signal)
+        return {
+          report,
+          maps,
+          provenance: prediction.provenance,
+          before: imageOf(picture.width, picture.height, picture.data),
+          after: imageOf(prediction.width, prediction.height, prediction.image),
+        }
       },
       'models.info': ({ model }) => models.details(model),
       'models.test': ({ model }, { signal }) => inference.testModel(model, signal),
@@ -171,10 +181,32 @@ function imageOf(
 }
 
 /** What stands beside a value that nobody measured. */
-const networkCaveat = 'A network’s value is not a measurement: intensities are in arbitrary units. Measure on the raw picture.'
+const networkCaveat: Readonly<Record<TrustReport['units'], string>> = {
+  input: 'A network’s value, in the input’s units, is not a measurement. Measure on the raw picture.',
+  arbitrary: 'A network’s value is not a measurement: its intensities are in arbitrary units. Measure on the raw picture.',
+}
+
+/** The frame that was enhanced last, and the one after it where both show the same thing. */
+function livePicture({ live, trust, factsOf }: HostParts): InspectRequest {
+  const { enhance, model } = live.state.value
+  const pair = trust.pair
+  if (!enhance || !model || !pair)
+    throw new AppError('BadRequest', 'There is no picture of a network to inspect. Switch on enhancement first.')
+  return { model, picture: pair.newest, second: pair.before, facts: factsOf(pair.newest) }
+}
+
+async function jobPicture({ jobs }: HostParts, job: string): Promise<InspectRequest> {
+  const { before, facts, provenance, original } = await jobs.result(job)
+  if (!original)
+    throw new AppError(
+      'BadRequest',
+      'This picture is too large to be inspected as a whole. Its verdict stands in the file; inspect a part of it.',
+    )
+  return { model: provenance.model, picture: before, second: null, facts }
+}
 
 /** Values under a point of the field, and where in the sample it is. x to the right, y down, the stage position at the field's centre. */
-function probe(raw: Frame | null, enhanced: Frame | null, u: number, v: number) {
+function probe(raw: Frame | null, enhanced: Frame | null, units: TrustReport['units'], u: number, v: number) {
   const at = (frame: Frame | null) => {
     if (!frame) return null
     const column = Math.min(frame.width - 1, Math.floor(u * frame.width))
@@ -186,7 +218,7 @@ function probe(raw: Frame | null, enhanced: Frame | null, u: number, v: number) 
   return {
     raw: at(raw),
     enhanced: at(enhanced),
-    caveat: enhanced ? networkCaveat : null,
+    caveat: enhanced ? networkCaveat[units] : null,
     x: known ? x + (u - 0.5) * raw.width * pixelSizeUm : null,
     y: known ? y + (v - 0.5) * raw.height * pixelSizeUm : null,
   }

@@ -2,9 +2,11 @@
 import { basename } from 'node:path'
 import type { Settings } from '#shared/api.ts'
 import { explanationOf, isAbort } from '#shared/errors.ts'
+import { TrustThread } from '../analysis/trust/thread.ts'
 import { startInference } from '../inference/process.ts'
 import { enhanceFile } from './enhance-file.ts'
 import { secondsLeft } from './remaining.ts'
+import { verdictLine } from './trust-table.ts'
 
 export interface CommandIo {
   /** A line of results: standard output. */
@@ -28,6 +30,8 @@ export interface EnhanceOptions {
   readonly provider: Settings['provider']
   /** The built inference program, if it is not in its usual place. */
   readonly entry?: string
+  /** The built program of the trust instruments, likewise. */
+  readonly trustEntry?: string
 }
 
 /**
@@ -40,6 +44,7 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
     provider: options.provider,
     ...(options.entry === undefined ? {} : { entry: options.entry }),
   })
+  await using judge = new TrustThread(options.trustEntry)
   let failed = 0
   for (const [index, path] of files.entries()) {
     const name = basename(path)
@@ -57,11 +62,11 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
           ...(io.signal ? { signal: io.signal } : {}),
           onProgress: (fraction) => io.progress(`${place}${name}: ${progressText(fraction, performance.now() - begun)}`),
         },
-        { inference },
+        { inference, judge },
       )
       for (const warning of result.warnings) io.error(`${name}: warning: ${warning}`)
-      for (const path of [result.output, ...result.others]) io.out(path)
-      if (result.preview) io.out(result.preview)
+      io.error(`${name}: ${verdictLine(result.verdict)}`)
+      for (const path of [result.output, ...result.others, result.table, result.preview]) if (path) io.out(path)
     } catch (error) {
       if (isAbort(error)) throw error
       failed++

@@ -2,16 +2,22 @@
 import { basename } from 'node:path'
 import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
-import { pixelSizeRange } from '#shared/image/frame.ts'
+import { type Pixels, pixelSizeRange } from '#shared/image/frame.ts'
+import type { Verdict } from '#shared/trust.ts'
+import type { Judge } from '../analysis/trust/thread.ts'
+import type { PictureFacts, Training } from '../analysis/trust/training.ts'
 import type { Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
 import { makeFolder, storageError } from '../storage/disk.ts'
+import { verdictAnnotations } from '../storage/export-tiff.ts'
 import { openTiff } from '../storage/tiff/open.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
 import { enhanceWhole } from './enhance-whole.ts'
+import { fileFacts } from './file-facts.ts'
 import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
+import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
 export interface EnhanceRequest {
   readonly path: string
@@ -35,6 +41,12 @@ export interface EnhanceResult {
   readonly others: readonly string[]
   /** Path of the PNG. */
   readonly preview: string | null
+  /** Path of the CSV with a verdict for each plane; null for a single plane. */
+  readonly table: string | null
+  /** The gravest of all planes; null where the network takes more than planes, which the instruments cannot judge. */
+  readonly verdict: Verdict | null
+  /** What was known of the picture. */
+  readonly facts: PictureFacts
   /** Sentences for the person who asked. */
   readonly warnings: readonly string[]
   readonly provenance: Provenance
@@ -43,6 +55,13 @@ export interface EnhanceResult {
   /** The first plane, at most 2048 pixels wide and high, to look at. */
   readonly before: Picture
   readonly after: Picture
+  /** Whether `before` is the plane itself, not a smaller copy of it. */
+  readonly original: boolean
+}
+
+export interface EnhanceParts {
+  readonly inference: SeriesInference
+  readonly judge: Judge
 }
 
 /** Share of the progress that reading a stack for its normalisation takes. */
@@ -53,7 +72,7 @@ const largestLook = 2048
  * Enhances every plane with one normalisation for each channel's stack. The output appears under its name only when it is whole; nothing
  * is overwritten. Rejects with DatasetInvalid, ModelInvalid, ModelFailed, OutOfRange, StorageFull, StorageRefused or AbortError.
  */
-export async function enhanceFile(request: EnhanceRequest, { inference }: { readonly inference: SeriesInference }): Promise<EnhanceResult> {
+export async function enhanceFile(request: EnhanceRequest, { inference, judge }: EnhanceParts): Promise<EnhanceResult> {
   const { signal, pixelSizeUm: given = null } = request
   if (given !== null && !(given >= pixelSizeRange.min && given <= pixelSizeRange.max)) {
     const { min, max } = pixelSizeRange
@@ -65,7 +84,9 @@ export async function enhanceFile(request: EnhanceRequest, { inference }: { read
   const name = request.name ?? basename(request.path)
   const pixelSizeUm = given ?? source.pixelSizeUm
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
-  const work: Work = { request, source, name, pixelSizeUm, inference }
+  const work: Work = { request, source, name, pixelSizeUm, inference, judge, facts: fileFacts(source, pixelSizeUm) }
+  const training = await inference.training(request.model)
+  const judged: JudgedPlane[] = []
   const normalisations = await measure(work)
   const share = normalisations.length > 0 ? measuringShare : 0
 
@@ -91,6 +112,7 @@ export async function enhanceFile(request: EnhanceRequest, { inference }: { read
       writer ??= await createWriter(work, output, prediction, normalisations)
       await writer.writePlane(prediction.image)
       if (prediction.scale) await writer.writePlane(prediction.scale)
+      judged.push(await judgePlane(work, training, plane, data, prediction))
       first ??= {
         prediction,
         before: await reduced({ width: source.width, height: source.height, data }, largestLook),
@@ -99,17 +121,23 @@ export async function enhanceFile(request: EnhanceRequest, { inference }: { read
     }
     if (!writer || !first) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
     signal?.throwIfAborted()
-    await writer.close()
+    await writer.close(verdictAnnotations(gravestVerdict(judged)))
   } finally {
     await writer?.[Symbol.asyncDispose]()
   }
   const { before, after, prediction } = first
+  const table = source.planes > 1 ? output.replace(/\.ome\.tif$/, '-trust.csv') : null
+  if (table) await writeTrustTable(table, judged)
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
   if (preview) await writePreview(preview, { before, after, width: prediction.width, name, prediction })
   return {
     output,
     others: [],
     preview,
+    table,
+    verdict: gravestVerdict(judged),
+    facts: work.facts,
+    original: before.width === source.width && before.height === source.height,
     warnings: warningsOf(work, prediction),
     provenance: prediction.provenance,
     planes: source.planes,
@@ -124,6 +152,23 @@ interface Work {
   readonly name: string
   readonly pixelSizeUm: number | null
   readonly inference: SeriesInference
+  readonly judge: Judge
+  readonly facts: PictureFacts
+}
+
+async function judgePlane(work: Work, training: Training, plane: number, data: Pixels, prediction: Prediction): Promise<JudgedPlane> {
+  const { source, facts, judge } = work
+  const { sizeC, sizeZ } = source
+  const { report } = await judge.judge({
+    facts,
+    training,
+    input: { width: source.width, height: source.height, data },
+    output: { width: prediction.width, height: prediction.height, data: prediction.image },
+    outputPixelUm: prediction.pixelSizeUm,
+    ...(prediction.scale ? { scale: prediction.scale } : {}),
+    depth: 'plane',
+  })
+  return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ), report }
 }
 
 /** One normalisation for each channel of a stack; none for a single plane, which the network's process measures by itself. */

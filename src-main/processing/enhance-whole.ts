@@ -10,6 +10,7 @@ import { makeFolder, storageError } from '../storage/disk.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { createOmeTiff } from '../storage/tiff/writer.ts'
 import type { EnhanceRequest, EnhanceResult } from './enhance-file.ts'
+import { fileFacts } from './file-facts.ts'
 import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
@@ -61,7 +62,20 @@ export async function enhanceWhole(
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
   const prediction = { provenance: first.provenance, pixelSizeUm: shown.pixelSizeUm }
   if (preview) await writePreview(preview, { before, after, width, name, prediction })
-  return { output, others, preview, warnings, provenance: { ...first.provenance, warnings }, planes: source.planes, before, after }
+  return {
+    output,
+    others,
+    preview,
+    table: null,
+    verdict: null,
+    facts: fileFacts(source, request.pixelSizeUm ?? source.pixelSizeUm),
+    warnings,
+    provenance: { ...first.provenance, warnings },
+    planes: source.planes,
+    before,
+    after,
+    original: false,
+  }
 }
 
 /** Channels that go to the network together: each by itself where it takes one, else all. Throws OutOfRange. */

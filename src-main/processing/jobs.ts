@@ -8,6 +8,8 @@ import { rm } from 'node:fs/promises'
 import type { Job, Provenance } from '#shared/api.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError, isAbort, isError, messageOf } from '#shared/errors.ts'
+import type { Judge } from '../analysis/trust/thread.ts'
+import type { PictureFacts } from '../analysis/trust/training.ts'
 import type { SeriesInference } from '../inference/inference.ts'
 import { enhanceFile } from './enhance-file.ts'
 import type { Picture } from './picture.ts'
@@ -28,10 +30,14 @@ export interface JobResult {
   readonly before: Picture
   readonly after: Picture
   readonly provenance: Provenance
+  readonly facts: PictureFacts
+  /** Whether `before` is the plane itself, not a smaller copy of it. */
+  readonly original: boolean
 }
 
 export interface JobsOptions {
   readonly inference: SeriesInference
+  readonly judge: Judge
   /** Where results go; asked when a job begins. */
   readonly outFolder: () => string
 }
@@ -134,7 +140,7 @@ export class Jobs implements AsyncDisposable {
     let announced = 0
     this.#patch(id, { status: 'running' })
     try {
-      const { output, warnings, before, after, provenance } = await enhanceFile(
+      const { output, warnings, verdict, before, after, provenance, facts, original } = await enhanceFile(
         {
           path: job.path,
           name: job.name,
@@ -150,10 +156,10 @@ export class Jobs implements AsyncDisposable {
             this.#patch(id, { progress, remaining: secondsLeft(now - begun, progress) })
           },
         },
-        { inference: this.options.inference },
+        this.options,
       )
-      this.#keep(id, { before, after, provenance })
-      this.#patch(id, { status: 'done', progress: 1, remaining: 0, output, warnings: [...warnings] })
+      this.#keep(id, { before, after, provenance, facts, original })
+      this.#patch(id, { status: 'done', progress: 1, remaining: 0, output, warnings: [...warnings], verdict })
     } catch (error) {
       if (isAbort(error)) this.#patch(id, { status: 'cancelled', remaining: null })
       else this.#patch(id, { status: 'failed', remaining: null, problem: sentence(error) })

@@ -2,6 +2,7 @@
 import type { Provenance, SessionSummary } from '#shared/api.ts'
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import type { Frame, FrameMetadata, PixelType } from '#shared/image/frame.ts'
+import type { TrustReport } from '#shared/trust.ts'
 
 export interface NewSession {
   /** For a person; becomes part of the folder's name after cleaning. */
@@ -14,6 +15,8 @@ export interface NewSession {
   readonly omeZarrVersion: '0.5' | '0.4'
   /** Network pictures only. */
   readonly provenance?: Provenance
+  /** What the trust instruments said of them. */
+  readonly trust?: TrustReport
   /** Anything needed to understand the session later: devices, objective, settings. JSON. */
   readonly microscope: unknown
 }
@@ -33,6 +36,7 @@ export interface SessionReader {
   readonly summary: SessionSummary
   readonly frames: readonly FrameMetadata[]
   readonly provenance: Provenance | null
+  readonly trust: TrustReport | null
   /** What a person should know: recording was interrupted, frames that could not be read, … */
   readonly notes: readonly string[]
   read(index: number, signal?: AbortSignal): Promise<Frame>

@@ -1,6 +1,7 @@
 /** A session as one OME-TIFF, for programs that do not read OME-Zarr. */
 import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
+import type { Verdict } from '#shared/trust.ts'
 import { channelColor } from './channel-color.ts'
 import type { FolderSessionReader } from './session-reader.ts'
 import type { OmePlane } from './tiff/ome-xml.ts'
@@ -8,7 +9,7 @@ import { createOmeTiff } from './tiff/writer.ts'
 
 /** Writes every frame as a time point to `path`. Rejects with StorageFull, StorageRefused, DatasetInvalid or AbortError; then no file is left. */
 export async function exportSession(session: FolderSessionReader, path: string, signal?: AbortSignal): Promise<void> {
-  const { summary, frames, provenance, pixelSizeUm } = session
+  const { summary, frames, provenance, trust, pixelSizeUm } = session
   const first = frames[0]
   if (!first) throw new AppError('DatasetInvalid', `Session ${summary.id} holds no frame to export.`, { session: summary.id })
   await using writer = await createOmeTiff(path, {
@@ -22,7 +23,12 @@ export async function exportSession(session: FolderSessionReader, path: string, 
     pixelSizeUm,
     acquired: new Date(first.time).toISOString(),
     channels: [{ name: first.channel, color: channelColor(first.emissionNm), emissionNm: first.emissionNm }],
-    annotations: { Objective: first.objective, Session: summary.id, ...(provenance ? provenanceAnnotations(provenance) : {}) },
+    annotations: {
+      Objective: first.objective,
+      Session: summary.id,
+      ...(provenance ? provenanceAnnotations(provenance) : {}),
+      ...(trust ? verdictAnnotations(trust.verdict) : {}),
+    },
   })
   for (let index = 0; index < frames.length; index++) {
     signal?.throwIfAborted()
@@ -32,6 +38,16 @@ export async function exportSession(session: FolderSessionReader, path: string, 
     await writer.writePlane(data, plane)
   }
   await writer.close()
+}
+
+const words = { fine: 'fine', caution: 'caution', 'do-not-use': 'do not use' } as const
+
+/** What the trust instruments said of it. */
+export function verdictAnnotations({ level, reasons }: Verdict): Record<string, string> {
+  return {
+    Verdict: words[level],
+    ...Object.fromEntries(reasons.map(({ instrument, message }, index) => [`Reason ${index + 1}`, `${instrument}: ${message}`])),
+  }
 }
 
 /** What a picture made by a network says about itself in a file. */

@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { provenanceSchema, type SessionSummary } from '#shared/api.ts'
 import { AppError, messageOf } from '#shared/errors.ts'
 import { bytesPerPixel, type FrameMetadata, frameMetadataSchema, pixelTypes } from '#shared/image/frame.ts'
+import { trustReportSchema } from '#shared/trust.ts'
 import { z } from '#shared/zod.ts'
 import { channelColor } from './channel-color.ts'
 import { chunkPlace, type ZarrImage } from './ome-zarr.ts'
@@ -42,6 +43,8 @@ export const sessionDocumentSchema = z.object({
   microscope: z.unknown(),
   /** Pictures made by a network only. */
   provenance: provenanceSchema.nullable(),
+  /** Absent in sessions of older versions. */
+  trust: trustReportSchema.nullable().default(null),
   /** Written when the session is closed; while recording, the index counts. */
   complete: z.boolean(),
   frames: z.number().int().nonnegative(),
@@ -67,9 +70,9 @@ export function zarrImageOf(
   first: FrameMetadata | null,
   extra: Pick<ZarrImage, 'intervalS' | 'limits'> = { intervalS: null, limits: null },
 ): ZarrImage {
-  const { name, width, height, pixelType, pixelSizeUm, omeZarrVersion: version, kind, provenance } = session
+  const { name, width, height, pixelType, pixelSizeUm, omeZarrVersion: version, kind, provenance, trust } = session
   const channel = { label: first?.channel ?? name, color: channelColor(first?.emissionNm ?? null) }
-  const deepscope = { kind, frames: `../${indexFile}`, ...(provenance ? { provenance } : {}) }
+  const deepscope = { kind, frames: `../${indexFile}`, ...(provenance ? { provenance } : {}), ...(trust ? { verdict: trust.verdict } : {}) }
   return { version, name, width, height, pixelType, pixelSizeUm, channel, deepscope, ...extra }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { Provenance, SessionSummary } from '#shared/api.ts'
 import { AppError, isAbort } from '#shared/errors.ts'
 import { type Frame, type FrameMetadata, pixelsFrom } from '#shared/image/frame.ts'
+import type { TrustReport } from '#shared/trust.ts'
 import type { SessionReader } from './dataset.ts'
 import { replaceFile } from './disk.ts'
 import { arrayDocument, chunkPlace } from './ome-zarr.ts'
@@ -56,6 +57,7 @@ export class FolderSessionReader implements SessionReader {
   readonly summary: SessionSummary
   readonly frames: readonly FrameMetadata[]
   readonly provenance: Provenance | null
+  readonly trust: TrustReport | null
   readonly notes: readonly string[]
   /** µm; null = unknown. */
   readonly pixelSizeUm: number | null
@@ -67,6 +69,7 @@ export class FolderSessionReader implements SessionReader {
     this.summary = summaryOf(id, document, finished.metadata.length)
     this.frames = finished.metadata
     this.provenance = document.provenance
+    this.trust = document.trust
     this.pixelSizeUm = document.pixelSizeUm
     this.notes = notes
     this.#folder = folder

@@ -82,6 +82,7 @@ class Store implements FolderSessionStore {
       software: this.#options.software ?? {},
       microscope: session.microscope ?? null,
       provenance: session.provenance ?? null,
+      trust: session.trust ?? null,
       complete: false,
       frames: 0,
       problem: null,

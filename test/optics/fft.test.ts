@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { BatchFft, goodLength } from '#main/devices/simulated/fft.ts'
 import { Random } from '#main/devices/simulated/random.ts'
+import { BatchFft, goodLength } from '#shared/fft.ts'
 
 /** The definition. */
 function direct(re: readonly number[], im: readonly number[]): { re: number[]; im: number[] } {

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { TrustThread } from '#main/analysis/trust/thread.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { enhanceFile } from '#main/processing/enhance-file.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
@@ -58,7 +59,8 @@ with tifffile.TiffFile(given['path']) as f:
   )
 }
 
-const enhance = (path: string, model: string) => enhanceFile({ path, model, outFolder: join(folder, 'out'), preview: true }, { inference })
+const enhance = (path: string, model: string) =>
+  enhanceFile({ path, model, outFolder: join(folder, 'out'), preview: true }, { inference, judge: new TrustThread() })
 
 describe('a file through a network of several axes', () => {
   test('a stack with channels: every plane of the result is where PyTorch has it', async () => {

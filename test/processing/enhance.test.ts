@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { TrustThread } from '#main/analysis/trust/thread.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
 import { type CommandIo, type EnhanceOptions, enhanceCommand } from '#main/processing/commands.ts'
@@ -15,10 +16,14 @@ import { absent, hasRealData, realData } from '#test/storage/real-data.ts'
 let worker: Bundle
 let models: string
 let inference: RunningInference
+let judgeProgram: Bundle
+let judge: TrustThread
 let folder: string
 
 beforeAll(async () => {
   worker = await bundle('src-main/inference/worker.ts')
+  judgeProgram = await bundle('src-main/analysis/trust/worker.ts')
+  judge = new TrustThread(judgeProgram.path)
   models = await mkdtemp(join(tmpdir(), 'deepscope-models-'))
   await writePackage(models, 'echo', { network: 'echo' })
   await writePackage(models, 'nan', { network: 'nan' })
@@ -28,6 +33,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await inference?.[Symbol.asyncDispose]()
   await worker?.[Symbol.asyncDispose]()
+  await judge?.[Symbol.asyncDispose]()
+  await judgeProgram?.[Symbol.asyncDispose]()
   await rm(models, { recursive: true, force: true })
 })
 beforeEach(async () => {
@@ -79,7 +86,7 @@ with tifffile.TiffFile(given['path']) as f:
 }
 
 function enhance(path: string, change: Partial<EnhanceRequest> = {}): Promise<EnhanceResult> {
-  return enhanceFile({ path, outFolder: join(folder, 'out'), model: 'echo', preview: false, ...change }, { inference })
+  return enhanceFile({ path, outFolder: join(folder, 'out'), model: 'echo', preview: false, ...change }, { inference, judge })
 }
 
 describe('enhancing a TIFF', () => {
@@ -270,6 +277,7 @@ describe('the command line', () => {
     modelsFolders: [models],
     provider: 'cpu',
     entry: worker.path,
+    trustEntry: judgeProgram.path,
   })
 
   test('prints results, warns on the other stream and says how far it is', async () => {

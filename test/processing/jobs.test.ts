@@ -2,6 +2,7 @@ import { access, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TrustThread } from '#main/analysis/trust/thread.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { Jobs, type NewJob } from '#main/processing/jobs.ts'
 import { secondsLeft } from '#main/processing/remaining.ts'
@@ -13,10 +14,14 @@ import { withoutNormalisation, writePackage } from '#test/inference/packages.ts'
 let worker: Bundle
 let folder: string
 let inference: RunningInference
+let judgeProgram: Bundle
+let judge: TrustThread
 let tiff: string
 
 beforeAll(async () => {
   worker = await bundle('src-main/inference/worker.ts')
+  judgeProgram = await bundle('src-main/analysis/trust/worker.ts')
+  judge = new TrustThread(judgeProgram.path)
   folder = await mkdtemp(join(tmpdir(), 'deepscope-jobs-'))
   await writePackage(join(folder, 'models'), 'echo', { network: 'echo' })
   await writePackage(join(folder, 'models'), 'delay', { network: 'delay', change: withoutNormalisation })
@@ -26,6 +31,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await inference?.[Symbol.asyncDispose]()
   await worker?.[Symbol.asyncDispose]()
+  await judge?.[Symbol.asyncDispose]()
+  await judgeProgram?.[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -55,7 +62,7 @@ const job = (change: Partial<NewJob> = {}): NewJob => ({
   model: 'echo',
   ...change,
 })
-const newJobs = () => new Jobs({ inference, outFolder: () => join(folder, 'out') })
+const newJobs = () => new Jobs({ inference, judge, outFolder: () => join(folder, 'out') })
 const find = (jobs: Jobs, id: string): Job | undefined => jobs.state.value.find((entry) => entry.id === id)
 const ended = (jobs: Jobs, id: string) => expect.poll(() => find(jobs, id)?.status, { timeout: 15_000 }).not.toMatch(/waiting|running/)
 

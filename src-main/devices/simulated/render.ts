@@ -3,9 +3,8 @@
  * as spectra inside the optics' cut-off. A frame is then: layers × OTF(defocus), shifted by a phase ramp, × the pixel's sinc, folded onto the
  * camera's frequencies (that is what aliasing is), and one inverse transform at camera resolution.
  */
-
+import { BatchFft, goodLength } from '#shared/fft.ts'
 import { KernelMemory } from '#shared/simd.ts'
-import { BatchFft, goodLength } from './fft.ts'
 import {
   blurSlope,
   collectedFraction,

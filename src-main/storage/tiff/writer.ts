@@ -40,8 +40,8 @@ export interface OmeTiffWriter extends AsyncDisposable {
   readonly planesWritten: number
   /** Planes come with C fastest, then Z, then T. `data` must not change before this resolves. Rejects with StorageFull or StorageRefused. */
   writePlane(data: Pixels, plane?: OmePlane): Promise<void>
-  /** Writes metadata, brings the file to the disk and gives it its name. Rejects where planes are missing. */
-  close(): Promise<void>
+  /** Writes metadata, brings the file to the disk and gives it its name. Rejects where planes are missing. `annotations`: what only became known while planes were written. */
+  close(annotations?: OmeImage['annotations']): Promise<void>
 }
 
 /** Rejects with StorageFull or StorageRefused where the file cannot be made, BadRequest where the sizes make no picture. */
@@ -107,13 +107,15 @@ class Writer implements OmeTiffWriter {
     await this.#write(bytesOf(data), offset)
   }
 
-  async close(): Promise<void> {
+  async close(annotations: OmeImage['annotations'] = {}): Promise<void> {
     if (!this.#open) return
     if (this.planesWritten !== this.planes) {
       const message = `${this.path} is not finished: ${this.planesWritten} of ${this.planes} planes were written.`
       throw new AppError('BadRequest', message, { path: this.path })
     }
-    const xml = Buffer.from(`${omeXml(this.#options, this.#metadata)}\0`)
+    const xml = Buffer.from(
+      `${omeXml({ ...this.#options, annotations: { ...this.#options.annotations, ...annotations } }, this.#metadata)}\0`,
+    )
     const xmlOffset = this.#position
     const first = even(xmlOffset + xml.length)
     await this.#write(xml, xmlOffset)

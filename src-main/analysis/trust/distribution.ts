@@ -1,0 +1,207 @@
+/** Instrument 2: whether the input looks like what the network was trained on; tells noise, saturation and foreign structure. */
+import type { Pixels } from '#shared/image/frame.ts'
+import type { Reading, Reason } from '#shared/trust.ts'
+import { features, tileSide } from './features.ts'
+import { limits } from './limits.ts'
+import type { Finding } from './metadata-guard.ts'
+import type { NoiseModel } from './noise.ts'
+import { cut, type Plane, percentileOf } from './plane.ts'
+import type { InputStatistics, Training } from './training.ts'
+
+/** Directions are in the features but not in the score: how far a specimen is aligned is no reason to distrust a picture of it. */
+const unscored = { first: 23, last: 26 }
+
+/** Distances of tiles over the package's limit; NaN where there is nothing but noise. */
+export interface Unfamiliarity {
+  readonly columns: number
+  readonly rows: number
+  readonly ratios: Float32Array
+  /** Median of the tiles that hold something; null where none does, or where the package has no statistics. */
+  readonly typical: number | null
+  /** Share of the tiles that hold nothing but noise. */
+  readonly flat: number
+}
+
+export function unfamiliarity(input: Plane, statistics: InputStatistics | null, largest = Number.POSITIVE_INFINITY): Unfamiliarity | null {
+  if (input.width < tileSide || input.height < tileSide) return null
+  const places = (length: number) => {
+    const count = Math.min(largest, Math.ceil(length / tileSide))
+    return Array.from({ length: count }, (_, i) =>
+      count === 1 ? (length - tileSide) >> 1 : Math.round((i * (length - tileSide)) / (count - 1)),
+    )
+  }
+  const [lefts, tops] = [places(input.width), places(input.height)]
+  const distance = statistics ? distanceOf(statistics) : null
+  let flat = 0
+  const ratios = tops.flatMap((top) =>
+    lefts.map((left) => {
+      const found = features(cut(input, left, top, tileSide, tileSide))
+      if (isFlat(found)) {
+        flat++
+        return Number.NaN
+      }
+      return distance ? distance(found) : Number.NaN
+    }),
+  )
+  const known = Float64Array.from(ratios.filter((ratio) => !Number.isNaN(ratio))).sort()
+  return {
+    columns: lefts.length,
+    rows: tops.length,
+    ratios: Float32Array.from(ratios),
+    typical: known.length > 0 ? percentileOf(known, 50) : null,
+    flat: flat / ratios.length,
+  }
+}
+
+/** White noise has the same power in every ring. */
+function isFlat(found: Float64Array): boolean {
+  const powers = found.slice(1, 16)
+  const middle = powers.reduce((a, b) => a + b, 0) / powers.length
+  return powers.every((power) => Math.abs(power - middle) < limits.flat)
+}
+
+/** Squared Mahalanobis distance without the directions, over the limit of the package (for all features, scaled to fewer). */
+function distanceOf({ mean, std, whitening, distanceLimit }: InputStatistics): (found: Float64Array) => number {
+  const count = mean.length
+  const scored = Array.from({ length: count }, (_, i) => i).filter((i) => i < unscored.first || i > unscored.last)
+  const inverse = marginalInverse(whitening, scored)
+  const limit = (distanceLimit * scored.length) / count
+  return (found) => {
+    const z = scored.map((i) => ((found[i] as number) - (mean[i] as number)) / (std[i] as number))
+    let sum = 0
+    for (const [a, row] of inverse.entries()) for (const [b, value] of row.entries()) sum += (z[a] as number) * value * (z[b] as number)
+    return sum / limit
+  }
+}
+
+/** Inverse of the covariance of some features, from the whitening W of all of them: precision = WᵀW, covariance = its inverse. */
+function marginalInverse(whitening: InputStatistics['whitening'], scored: readonly number[]): number[][] {
+  const n = whitening.length
+  const w = (row: number, column: number) => (column >= row ? (whitening[row]?.[column - row] ?? 0) : 0)
+  const precision = Array.from({ length: n }, (_, i) =>
+    Array.from({ length: n }, (_, j) => {
+      let sum = 0
+      for (let k = 0; k <= Math.min(i, j); k++) sum += w(k, i) * w(k, j)
+      return sum
+    }),
+  )
+  const covariance = inverted(precision)
+  return inverted(scored.map((i) => scored.map((j) => covariance[i]?.[j] as number)))
+}
+
+/** Gauss–Jordan with pivots from the diagonal: the matrices are positive definite. */
+function inverted(matrix: readonly (readonly number[])[]): number[][] {
+  const n = matrix.length
+  const work = matrix.map((row, i) => [...row, ...Array.from({ length: n }, (_, j) => (i === j ? 1 : 0))])
+  for (let column = 0; column < n; column++) {
+    const pivotRow = work[column] as number[]
+    const pivot = pivotRow[column] as number
+    for (let k = 0; k < 2 * n; k++) pivotRow[k]! /= pivot
+    for (const [i, row] of work.entries()) {
+      if (i === column) continue
+      const factor = row[column] as number
+      for (let k = 0; k < 2 * n; k++) row[k]! -= factor * (pivotRow[k] as number)
+    }
+  }
+  return work.map((row) => row.slice(n))
+}
+
+/** Pixels at the top of the range, as a share. Where no top is known: a plateau at the largest value, which noise alone never makes. */
+export function saturatedShare(data: Pixels, top: number | null): number {
+  let largest = Number.NEGATIVE_INFINITY
+  let smallest = Number.POSITIVE_INFINITY
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i] as number
+    if (value > largest) largest = value
+    if (value < smallest) smallest = value
+  }
+  const reach = Math.max(1, 0.02 * (largest - smallest))
+  let at = 0
+  let near = 0
+  for (let i = 0; i < data.length; i++) {
+    const value = data[i] as number
+    if (value === largest) at++
+    else if (value >= largest - reach) near++
+  }
+  if (largest <= smallest) return 0
+  if (top !== null && largest >= top) return at / data.length
+  const ordinary = data instanceof Float32Array ? 1 : near / reach
+  return at >= 5 && at > 5 * Math.max(1, ordinary) ? at / data.length : 0
+}
+
+export interface DistributionInput {
+  readonly unfamiliarity: Unfamiliarity | null
+  readonly saturated: number
+  readonly noise: NoiseModel
+  /** 99.9th − 1st percentile of the input, in its units. */
+  readonly range: number
+  readonly training: Training
+  /** The package has statistics for this pixel size. */
+  readonly known: boolean
+}
+
+export function distribution(measured: DistributionInput): Finding {
+  const rows = [strangeness(measured), noiseOnly(measured), saturation(measured), light(measured)]
+  const reasons = rows
+    .flatMap(({ message, status }): Reason[] =>
+      message && (status === 'caution' || status === 'do-not-use') ? [{ instrument: 'distribution', level: status, message }] : [],
+    )
+    .sort((a, b) => b.level.localeCompare(a.level))
+  const { unfamiliarity: found } = measured
+  const unmeasured = (found?.typical ?? null) === null
+  const silent =
+    found === null ? 'The picture is smaller than 128 pixels.' : 'The package has no statistics of inputs with this pixel size.'
+  return {
+    reasons,
+    instrument: {
+      id: 'distribution',
+      label: 'Distribution',
+      status: reasons[0]?.level ?? (unmeasured ? 'not-measured' : 'fine'),
+      summary: reasons[0]?.message ?? (unmeasured ? silent : 'The input looks like what the network was trained on.'),
+      blindTo: 'It sees tiles of 128 pixels as a whole: one small unusual thing among many usual ones passes.',
+      readings: rows.map(({ message: _, ...reading }) => ({ ...reading, side: 'input' })),
+    },
+  }
+}
+
+type Row = Omit<Reading, 'side'> & { readonly message?: string }
+
+function strangeness({ unfamiliarity: found, known }: DistributionInput): Row {
+  const value = found?.typical ?? null
+  const expected = known ? `at most ${limits.distance}` : 'the package has no statistics for this pixel size'
+  const row = { id: 'distance', label: 'Distance from the training inputs', value, unit: '× limit', expected }
+  if (value === null) return { ...row, status: 'not-measured' }
+  if (value <= limits.distance) return { ...row, status: 'fine' }
+  const far = value > limits.distanceFar
+  const message = `The picture looks unlike ${far ? 'anything' : 'most of what'} the network was trained on (${value.toFixed(1)} × the training’s limit).`
+  return { ...row, status: far ? 'do-not-use' : 'caution', message }
+}
+
+function noiseOnly({ unfamiliarity: found }: DistributionInput): Row {
+  const value = found === null ? null : 100 * found.flat
+  const row = { id: 'noise-only', label: 'Tiles with nothing but noise', value, unit: '%', expected: 'below 100' }
+  if (value !== 100) return { ...row, status: value === null ? 'not-measured' : 'fine' }
+  return { ...row, status: 'do-not-use', message: 'There is nothing but noise in this picture; whatever the network shows is invented.' }
+}
+
+function saturation({ saturated }: DistributionInput): Row {
+  const row = { id: 'saturated', label: 'Saturated pixels', value: 100 * saturated, unit: '%', expected: '0' }
+  if (saturated <= limits.saturated) return { ...row, status: 'fine' }
+  const far = saturated > limits.saturatedFar
+  const message = `${percent(saturated)} of the pixels are saturated${far ? ': their structure is lost' : ''}. Expose shorter.`
+  return { ...row, status: far ? 'do-not-use' : 'caution', message }
+}
+
+function light({ noise, range, training: { photons: trained }, unfamiliarity: found }: DistributionInput): Row {
+  const value = noise.slope > 0 ? range / noise.slope : null
+  const expected = trained && `${trained[0]} … ${trained[1]}`
+  const row = { id: 'photons', label: 'Photons at the brightest, from the noise', value, unit: '', expected }
+  if (value === null || !trained) return { ...row, status: 'not-measured' }
+  if (value >= trained[0] / limits.dim || found?.flat === 1) return { ...row, status: 'fine' }
+  const message = `About ${Math.round(value)} photons at the brightest are fewer than any training picture had (${trained[0]}).`
+  return { ...row, status: 'caution', message }
+}
+
+function percent(share: number): string {
+  return `${(100 * share).toPrecision(2)} %`
+}

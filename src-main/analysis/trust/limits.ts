@@ -1,0 +1,46 @@
+/**
+ * Where the instruments draw their lines. Those marked *calibrated* come from in-range frames of the demo optics alone, of other seeds than
+ * `npm run evaluate:trust` judges, and from no kind of trouble: each is set so that few of those frames are flagged.
+ */
+export const limits = {
+  /** Pixel sizes this near a trained one count as it. */
+  pixelSize: 0.02,
+  /** A stretch that resampling bridges with care; beyond, the optics are others. */
+  pixelSizeFar: 2,
+  numericalAperture: 0.05,
+  numericalApertureFar: 0.25,
+  /** µm beyond the trained wavelengths. */
+  wavelength: 0.03,
+  wavelengthFar: 0.12,
+
+  /** Distance of the features over the package's 99th percentile: caution, do not use. *Calibrated.* */
+  distance: 2.3,
+  distanceFar: 12,
+  /** Spread of the ring powers of a tile, decades, below which its spectrum is flat: nothing but noise. A periodogram of noise gives 0.06. */
+  flat: 0.25,
+  /** Pixels at the top of the range, as a share. */
+  saturated: 1e-5,
+  saturatedFar: 0.01,
+  /** Times fewer photons than the dimmest training inputs. */
+  dim: 4,
+
+  /** RSP over its ceiling. *Calibrated.* */
+  rsp: 0.97,
+  rspFar: 0.85,
+  /** Below this ceiling the input is so noisy that the comparison tells nothing. */
+  ceiling: 0.3,
+  /** Standard deviations of an unexplained spot. *Calibrated.* */
+  unexplained: 18,
+
+  /** Highest frequency with structure, share of the sampling limit, in the input: below, out of focus or too dim. *Calibrated.* */
+  frequency: 0.36,
+  frequencyFar: 0.12,
+
+  /** Predicted error (median of the brightest tenth) as a share of the picture's range. */
+  scale: 0.25,
+  /** Standard deviation over shifts, flips and noise as a share of that of the picture. *Calibrated.* */
+  disagreement: 0.25,
+
+  fluxSlope: 0.05,
+  fluxRange: 10,
+} as const

@@ -1,0 +1,54 @@
+/** The instruments' results as pictures to lay over the field. */
+import { bytesOf } from '#shared/image/frame.ts'
+import type { TrustMap } from '#shared/trust.ts'
+import type { Unfamiliarity } from './distribution.ts'
+import { limits } from './limits.ts'
+import { type Plane, percentileOf } from './plane.ts'
+import type { Explanation } from './squirrel.ts'
+
+function map(of: Pick<TrustMap, 'id' | 'instrument' | 'label' | 'meaning' | 'unit'>, picture: Plane, low: number, high: number): TrustMap {
+  const { width, height, data } = picture
+  return { ...of, width, height, low, high: high > low ? high : low + 1, bytes: bytesOf(data) }
+}
+
+function top(data: Float32Array): number {
+  return percentileOf(data.slice().sort(), 99.9)
+}
+
+export function errorMap({ width, height, residual }: Explanation): TrustMap {
+  const data = residual.map(Math.abs)
+  const meaning = 'Where it is bright, the output blurred again differs from the input; noise differs everywhere a little.'
+  return map(
+    { id: 'error', instrument: 'explanation', label: 'Error map', meaning, unit: 'input units' },
+    { width, height, data },
+    0,
+    top(data),
+  )
+}
+
+export function unexplainedMap({ width, height }: Explanation, spots: Float32Array): TrustMap {
+  const data = spots.map(Math.abs)
+  const meaning = 'Light that noise cannot explain: present in the input and missing in the output, or the reverse.'
+  const of = { id: 'unexplained', instrument: 'explanation', label: 'Unexplained', meaning, unit: 'σ' } as const
+  return map(of, { width, height, data }, 0, limits.unexplained)
+}
+
+export function scaleMap({ width, height }: Plane, scale: Float32Array): TrustMap {
+  const meaning = 'The error the network expects because of noise. It does not know what it has invented.'
+  const of = { id: 'scale', instrument: 'uncertainty', label: 'Predicted error', meaning, unit: 'input units' } as const
+  return map(of, { width, height, data: scale }, 0, top(scale))
+}
+
+export function disagreementMap({ width, height }: Plane, std: Float32Array): TrustMap {
+  const meaning = 'Where answers to shifted, mirrored and noisier copies of the input differ.'
+  const of = { id: 'disagreement', instrument: 'uncertainty', label: 'Disagreement', meaning, unit: 'input units' } as const
+  return map(of, { width, height, data: std }, 0, top(std))
+}
+
+/** Tiles of noise alone have no distance: they are shown as 0. */
+export function unfamiliarMap({ columns, rows, ratios }: Unfamiliarity): TrustMap {
+  const data = ratios.map((ratio) => (Number.isNaN(ratio) ? 0 : ratio))
+  const meaning = 'Tiles that look unlike the training inputs; the limit of the training is 1.'
+  const of = { id: 'unfamiliar', instrument: 'distribution', label: 'Unfamiliar', meaning, unit: '× limit' } as const
+  return map(of, { width: columns, height: rows, data }, 0, 2 * limits.distance)
+}

@@ -1,0 +1,71 @@
+/** The thread that judges, as the host sees it. It starts with the first question and again after a failure. */
+import { Worker } from 'node:worker_threads'
+import { AppError, abortError, type ErrorData, errorFromData } from '#shared/errors.ts'
+import { entryPath } from '../../processes.ts'
+import type { Judgement, JudgeRequest } from './judge.ts'
+
+export type ThreadReply =
+  | { readonly id: number; readonly judgement: Judgement; readonly error?: undefined }
+  | { readonly id: number; readonly error: ErrorData; readonly judgement?: undefined }
+
+export interface Judge {
+  /** The pictures are copied, so they may change afterwards. Rejects with Internal, or AbortError when disposed. */
+  judge(request: JudgeRequest): Promise<Judgement>
+}
+
+interface Asked {
+  resolve(judgement: Judgement): void
+  reject(error: Error): void
+}
+
+export class TrustThread implements Judge, AsyncDisposable {
+  readonly #asked = new Map<number, Asked>()
+  #worker: Worker | undefined
+  #lastId = 0
+  #disposed = false
+
+  /** @param program the worker's; the built one unless a test brings its own */
+  constructor(private readonly program?: string) {}
+
+  judge(request: JudgeRequest): Promise<Judgement> {
+    if (this.#disposed) return Promise.reject(abortError('The application is closing.'))
+    const id = ++this.#lastId
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject })
+      this.#running().postMessage({ id, request })
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    this.#rejectAll(abortError('The application is closing.'))
+    await this.#worker?.terminate()
+  }
+
+  #running(): Worker {
+    if (this.#worker) return this.#worker
+    const worker = new Worker(this.program ?? entryPath('trust-worker'))
+    const ended = (reason: string, cause?: unknown) => {
+      if (this.#worker !== worker) return
+      this.#worker = undefined
+      this.#rejectAll(new AppError('Internal', `The trust instruments stopped: ${reason}.`, {}, cause))
+    }
+    worker.on('message', (reply: ThreadReply) => this.#settle(reply))
+    worker.on('error', (error) => ended('their thread failed', error))
+    worker.on('exit', () => ended('their thread ended'))
+    this.#worker = worker
+    return worker
+  }
+
+  #settle(reply: ThreadReply): void {
+    const asked = this.#asked.get(reply.id)
+    this.#asked.delete(reply.id)
+    if (reply.judgement) asked?.resolve(reply.judgement)
+    else asked?.reject(errorFromData(reply.error))
+  }
+
+  #rejectAll(error: Error): void {
+    for (const asked of this.#asked.values()) asked.reject(error)
+    this.#asked.clear()
+  }
+}

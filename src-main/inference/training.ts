@@ -1,0 +1,95 @@
+/** Reads what a package says of its training (`config.deepscope`), for the trust instruments. */
+import { createHash } from 'node:crypto'
+import { readFile, realpath, stat } from 'node:fs/promises'
+import { isAbsolute, join, sep } from 'node:path'
+import { parse } from 'yaml'
+import { z } from '#shared/zod.ts'
+import type { InputStatistics, Training } from '../analysis/trust/training.ts'
+
+const finite = z.number().finite()
+const span = z.tuple([finite, finite])
+/** A field that is absent or odd says nothing. */
+const part = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined)
+
+const ownSchema = z.object({
+  task: part(z.string().max(100)),
+  modality: part(z.string().max(100)),
+  pixel_size_um: part(finite.positive()),
+  source_pixel_size_um: part(finite.positive()),
+  numerical_aperture: part(z.object({ input: finite.positive(), on_grid: span.optional() })),
+  wavelengths_um: part(z.array(finite.positive()).max(32)),
+  structures: part(z.array(z.string().max(100)).max(64)),
+  bits: part(z.array(finite.positive()).max(8)),
+  photons: part(span),
+  intensity: part(z.object({ flux: z.array(z.object({ photons: finite, slope: finite.nullable().catch(null) })).optional() })),
+  guard: part(z.object({ statistics: z.object({ source: z.string().max(500), sha256: z.string() }) })),
+})
+
+const statisticsSchema = z.object({
+  tile: z.literal(128),
+  features: z.array(z.string()),
+  sources: z.array(
+    z.object({
+      pixel_size_um: finite.positive(),
+      mean: z.array(finite),
+      std: z.array(finite.positive()),
+      whitening: z.array(z.array(finite)),
+      limits: z.object({ percentiles: z.array(finite), distance: z.array(finite) }),
+    }),
+  ),
+})
+
+const largest = 8 << 20
+
+/** Of the package in `folder`; what cannot be read is unknown, and nothing is thrown: the guard then says so. */
+export async function readTraining(folder: string, gridUm: number | null): Promise<Training> {
+  const document = await firstOf(folder, ['rdf.yaml', 'bioimageio.yaml'])
+  const config = z.object({ config: z.object({ deepscope: z.unknown() }) }).safeParse(document)
+  const own = ownSchema.safeParse(config.data?.config.deepscope).data ?? {}
+  const pixels = [own.source_pixel_size_um, own.pixel_size_um].filter((size): size is number => size !== undefined)
+  const apertures = [own.numerical_aperture?.input, ...(own.numerical_aperture?.on_grid ?? [])].filter(
+    (na): na is number => na !== undefined,
+  )
+  return {
+    task: own.task ?? null,
+    modality: own.modality ?? null,
+    pixelSizesUm: pixels.length > 0 ? pixels : gridUm === null ? [] : [gridUm],
+    gridUm,
+    numericalAperture: apertures.length > 0 ? [Math.min(...apertures), Math.max(...apertures)] : null,
+    wavelengthsUm: own.wavelengths_um ?? [],
+    structures: own.structures ?? [],
+    bits: own.bits ?? [],
+    photons: own.photons ?? null,
+    flux: own.intensity?.flux ?? [],
+    statistics: own.guard ? await readStatistics(folder, own.guard.statistics) : [],
+  }
+}
+
+async function readStatistics(folder: string, { source, sha256 }: { source: string; sha256: string }): Promise<InputStatistics[]> {
+  try {
+    if (isAbsolute(source) || source.split(/[\\/]/).includes('..')) return []
+    const path = await realpath(join(folder, source))
+    if (!path.startsWith((await realpath(folder)) + sep) || (await stat(path)).size > largest) return []
+    const bytes = await readFile(path)
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256.toLowerCase()) return []
+    const read = statisticsSchema.parse(JSON.parse(bytes.toString('utf8')))
+    return read.sources.flatMap(({ pixel_size_um, mean, std, whitening, limits }) => {
+      const limit = limits.distance[limits.percentiles.indexOf(99)]
+      const count = read.features.length
+      if (limit === undefined || mean.length !== count || std.length !== count || whitening.length !== count) return []
+      return [{ pixelSizeUm: pixel_size_um, mean, std, whitening, distanceLimit: limit }]
+    })
+  } catch {
+    return []
+  }
+}
+
+async function firstOf(folder: string, names: readonly string[]): Promise<unknown> {
+  for (const name of names) {
+    try {
+      const path = join(folder, name)
+      if ((await stat(path)).size <= largest) return parse(await readFile(path, 'utf8'), { maxAliasCount: 50 })
+    } catch {}
+  }
+  return null
+}

@@ -1,0 +1,100 @@
+/** Every instrument on one picture: the network is asked again about shifted, mirrored and noisier copies, and about the next frame. */
+import { AppError } from '#shared/errors.ts'
+import type { Judgement, Picture } from '../analysis/trust/judge.ts'
+import { noiseOf } from '../analysis/trust/noise.ts'
+import { perturbations } from '../analysis/trust/perturb.ts'
+import { cut, type Plane, planeOf } from '../analysis/trust/plane.ts'
+import type { Judge } from '../analysis/trust/thread.ts'
+import type { PictureFacts } from '../analysis/trust/training.ts'
+import type { Inference, Prediction } from '../inference/inference.ts'
+
+export interface InspectRequest {
+  readonly model: string
+  readonly picture: Picture
+  readonly facts: PictureFacts
+  /** Another frame of the same thing, for Fourier ring correlation and the noise. */
+  readonly second: Picture | null
+}
+
+export interface Inspected extends Judgement {
+  readonly prediction: Prediction
+  /** What was inspected: the picture, or the middle of a large one. */
+  readonly picture: Plane
+}
+
+/** Larger pictures are inspected in their middle: half a dozen answers of the network are held at once. */
+export const inspectedSide = 1024
+
+/** One at a time: an inspection keeps the network busy for some seconds. */
+export class Inspector {
+  #busy = false
+
+  constructor(private readonly parts: { readonly inference: Inference; readonly judge: Judge }) {}
+
+  /** Rejects as `Inference.predict` does, and with Busy while another is under way. */
+  async inspect(request: InspectRequest, signal?: AbortSignal): Promise<Inspected> {
+    if (this.#busy) throw new AppError('Busy', 'A picture is being inspected already.')
+    this.#busy = true
+    try {
+      return await inspect(request, this.parts, signal)
+    } finally {
+      this.#busy = false
+    }
+  }
+}
+
+/** Rejects as `Inference.predict` does. */
+async function inspect(
+  request: InspectRequest,
+  { inference, judge }: { readonly inference: Inference; readonly judge: Judge },
+  signal?: AbortSignal,
+): Promise<Inspected> {
+  const { facts, model } = request
+  const picture = middleOf(request.picture)
+  const training = await inference.training(model)
+  const ask = (plane: Plane, normalisation?: Prediction['normalisation']) =>
+    inference.predict(
+      {
+        model,
+        width: plane.width,
+        height: plane.height,
+        data: plane.data,
+        pixelSizeUm: facts.pixelSizeUm,
+        priority: 'batch',
+        ...(normalisation ? { normalisation } : {}),
+      },
+      signal,
+    )
+  const prediction = await ask(picture)
+  const { normalisation, width, height } = prediction
+  const answers = [prediction.image]
+  for (const perturbation of perturbations(noiseOf(picture), width / picture.width)) {
+    const answer = await ask(perturbation.apply(picture), normalisation)
+    answers.push(perturbation.restore({ width, height, data: answer.image }).data)
+  }
+  const second = request.second ? middleOf(request.second) : null
+  const nextAnswer = second ? await ask(second, normalisation) : null
+  const judgement = await judge.judge({
+    facts,
+    training,
+    input: cutAsIs(request.picture, picture),
+    output: { width, height, data: prediction.image },
+    outputPixelUm: prediction.pixelSizeUm,
+    ...(prediction.scale ? { scale: prediction.scale } : {}),
+    ...(second && nextAnswer ? { second: { input: second, output: { width, height, data: nextAnswer.image } } } : {}),
+    answers,
+    depth: 'full',
+  })
+  return { ...judgement, prediction, picture }
+}
+
+function middleOf({ width, height, data }: Picture): Plane {
+  const whole = planeOf(width, height, data)
+  const [w, h] = [Math.min(width, inspectedSide), Math.min(height, inspectedSide)]
+  return w === width && h === height ? whole : cut(whole, (width - w) >> 1, (height - h) >> 1, w, h)
+}
+
+/** Where the whole is inspected, its own kind of number, which tells where it saturates. */
+function cutAsIs(whole: Picture, part: Plane): Picture {
+  return whole.width === part.width && whole.height === part.height ? whole : part
+}

@@ -1,0 +1,82 @@
+/** The verdicts on the planes of a file, as a table that any spreadsheet reads: one row a plane. RFC 4180. */
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { instrumentIds, type TrustReport, trustLevels, type Verdict } from '#shared/trust.ts'
+import { storageError } from '../storage/disk.ts'
+
+export interface JudgedPlane {
+  /** From 0. */
+  readonly plane: number
+  readonly c: number
+  readonly z: number
+  readonly t: number
+  readonly report: TrustReport
+}
+
+/** Columns: place, verdict, a status for each instrument, then every figure that any plane has, and the reasons. */
+export function trustTable(planes: readonly JudgedPlane[]): string {
+  const keys = new Set<string>()
+  const figures = planes.map(({ report }) => {
+    const found = new Map<string, string>()
+    for (const { id, readings } of report.instruments)
+      for (const { id: name, side, value, unit } of readings) {
+        const key = [id, name, side, unit && `(${unit})`].filter(Boolean).join(' ')
+        keys.add(key)
+        found.set(key, value === null ? '' : String(value))
+      }
+    return found
+  })
+  const header = ['plane', 'c', 'z', 't', 'verdict', ...instrumentIds, ...keys, 'units', 'reasons']
+  const rows = planes.map(({ plane, c, z, t, report }, i) => {
+    const status = new Map(report.instruments.map((instrument) => [instrument.id, instrument.status]))
+    return [
+      plane,
+      c,
+      z,
+      t,
+      report.verdict.level,
+      ...instrumentIds.map((id) => status.get(id) ?? ''),
+      ...[...keys].map((key) => figures[i]?.get(key) ?? ''),
+      report.units,
+      report.verdict.reasons.map(({ message }) => message).join(' '),
+    ]
+  })
+  return [header, ...rows].map((row) => `${row.map((value) => field(String(value))).join(',')}\r\n`).join('')
+}
+
+/** Text that a spreadsheet would take for a formula is marked as text. */
+function field(value: string): string {
+  const plain = /^[=+@\t\r]|^-(?![\d.])/.test(value) ? `'${value}` : value
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
+}
+
+/** Written under a temporary name and renamed. Rejects with StorageFull. */
+export async function writeTrustTable(path: string, planes: readonly JudgedPlane[]): Promise<void> {
+  const temporary = `${path}.partial`
+  try {
+    await writeFile(temporary, trustTable(planes))
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw await storageError(error, path, dirname(path))
+  }
+}
+
+/** The gravest verdict of all planes; each reason once. */
+export function gravestVerdict(planes: readonly JudgedPlane[]): Verdict {
+  const level = trustLevels[Math.max(...planes.map(({ report }) => trustLevels.indexOf(report.verdict.level)))] ?? 'fine'
+  const reasons = planes
+    .flatMap(({ report }) => report.verdict.reasons)
+    .filter((reason, i, all) => all.findIndex((other) => other.instrument === reason.instrument && other.level === reason.level) === i)
+    .sort((a, b) => trustLevels.indexOf(b.level) - trustLevels.indexOf(a.level))
+  return { level, reasons }
+}
+
+const words = { fine: 'fine', caution: 'caution', 'do-not-use': 'do not use' } as const
+
+/** One line for a person: "verdict: caution – reason". */
+export function verdictLine(verdict: Verdict | null): string {
+  if (!verdict) return 'verdict: none – the instruments judge networks that take one plane at a time.'
+  const { level, reasons } = verdict
+  return `verdict: ${words[level]}${reasons.length > 0 ? ` – ${reasons.map(({ message }) => message).join(' ')}` : ''}`
+}
