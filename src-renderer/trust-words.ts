@@ -50,11 +50,13 @@ export function readingText({ value, unit, status }: Pick<Reading, 'value' | 'un
   return [typeof value === 'number' ? significant(value) : value, unit].filter(Boolean).join(' ')
 }
 
-/** A number with three significant digits, without an exponent. */
+/** A number with at most three significant digits (large ones whole), without an exponent. */
 export function significant(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? '∞' : value < 0 ? '−∞' : '–'
   if (value === 0 || Number.isInteger(value)) return fixed(value, 0)
-  return fixed(value, Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(Math.abs(value))))))
+  const digits = Math.max(0, Math.min(6, 2 - Math.floor(Math.log10(Math.abs(value)))))
+  const text = fixed(value, digits)
+  return digits > 0 ? text.replace(/\.?0+$/, '') : text
 }
 
 export interface ReadingRow {
@@ -79,12 +81,11 @@ export function readingRows(readings: readonly Reading[]): { readonly columns: r
   return { columns: sideBySide ? ['Input', 'Output'] : ['Value'], rows }
 }
 
-/** How far a verdict reaches: instruments that said nothing are named, so that “fine” is not read as more than it is. */
+/** How far a verdict reaches, so that “fine” is not read as more than it is. */
 export function reachOf({ instruments }: TrustReport): string {
   const silent = instruments.filter(({ status }) => status === 'not-applicable' || status === 'not-measured')
   if (silent.length === 0) return `All ${instruments.length} instruments have spoken.`
-  const names = silent.map((each) => `${each.label.toLowerCase()} (${signOfInstrument(each).word.toLowerCase()})`)
-  return `${instruments.length - silent.length} of ${instruments.length} instruments have spoken. Silent: ${names.join(', ')}.`
+  return `Only ${instruments.length - silent.length} of ${instruments.length} instruments have spoken; the others say nothing, good or bad.`
 }
 
 /** For a tooltip: the verdict with its reasons, or why there is none. */

@@ -21,10 +21,12 @@ describe('figures of trust', () => {
     [0.00012345, '0.000123'],
     [-3.2149, '−3.21'],
     [200, '200'],
+    [0.4, '0.4'],
+    [1500.4, '1500'],
     [0, '0'],
     [Number.POSITIVE_INFINITY, '∞'],
     [Number.NaN, '–'],
-  ])('%d is written %s: three digits, no exponent', (value, text) => {
+  ])('%d is written %s: three digits at most, no exponent', (value, text) => {
     expect(significant(value)).toBe(text)
   })
 
