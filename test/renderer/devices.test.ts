@@ -118,6 +118,19 @@ describe('a file dropped on the page', () => {
     expect(page.url()).toBe(before)
   })
 
+  it('is named by its path in the desktop window, and not sent', async () => {
+    // What the preload lends the page; test/shell/preload.test.ts looks at the preload itself. Given late: this page talks to a server.
+    await page.evaluate(() => Object.assign(window, { deepscope: { pathForFile: (file: File) => `/images/${file.name}` } }))
+    const started = callsOf('enhance.start').length
+    await drop([{ name: 'desktop.tif', bytes: 1000 }])
+    await page.getByTestId('enhance-start').click()
+    await expect
+      .poll(() => callsOf('enhance.start').slice(started), patience)
+      .toEqual([expect.objectContaining({ path: '/images/desktop.tif' })])
+    expect(host.uploads.has('desktop.tif')).toBe(false)
+    await page.evaluate(() => Reflect.deleteProperty(window, 'deepscope'))
+  })
+
   it('is sent by a browser that is not on the microscope’s computer, too', async () => {
     // There the page is no secure context, and browsers keep some functions from it.
     await page.evaluate(() => Object.defineProperty(crypto, 'randomUUID', { value: undefined }))

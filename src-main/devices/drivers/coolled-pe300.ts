@@ -90,7 +90,7 @@ async function open(portOptions: PortOptions, options: CoolLedOptions, signal?: 
     exchange[Symbol.dispose]()
     await port.close()
     if (!isError(error, 'DeviceTimeout')) throw error
-    const message = `No CoolLED light source answers on ${path} at ${baudRate} baud. Check its power and the cable.`
+    const message = `No CoolLED light source answers on ${path} at ${baudRate} baud.`
     throw new AppError('DeviceNotFound', message, { path, baudRate }, error)
   }
 }
