@@ -1,5 +1,5 @@
 /** What the instruments of trust say, in words and signs. Only a measured “fine” is a tick: what is not known is never a good sign. */
-import { Ban, CircleCheck, CircleDashed, CircleMinus, CircleQuestionMark, TriangleAlert } from '@lucide/vue'
+import { Ban, CircleCheck, CircleDashed, CircleMinus, CircleQuestionMark, Ruler, TriangleAlert } from '@lucide/vue'
 import type { Component } from 'vue'
 import type { Instrument, InstrumentStatus, Reading, TrustReport, Verdict } from '#shared/trust.ts'
 import { fixed } from './format.ts'
@@ -10,13 +10,14 @@ export interface Sign {
   readonly tone: 'good' | 'warn' | 'bad' | 'neutral'
 }
 
-const signs: Readonly<Record<InstrumentStatus | 'unknown' | 'not-judged', Sign>> = {
+const signs: Readonly<Record<InstrumentStatus | 'unknown' | 'not-judged' | 'arbitrary', Sign>> = {
   fine: { word: 'Fine', icon: CircleCheck, tone: 'good' },
   caution: { word: 'Caution', icon: TriangleAlert, tone: 'warn' },
   'do-not-use': { word: 'Do not use', icon: Ban, tone: 'bad' },
   'not-applicable': { word: 'Not applicable', icon: CircleMinus, tone: 'neutral' },
   'not-measured': { word: 'Not measured', icon: CircleDashed, tone: 'neutral' },
   unknown: { word: 'Unknown', icon: CircleQuestionMark, tone: 'neutral' },
+  arbitrary: { word: 'Arbitrary units', icon: Ruler, tone: 'neutral' },
   'not-judged': { word: 'Not judged', icon: CircleDashed, tone: 'neutral' },
 }
 
@@ -29,9 +30,14 @@ export function signOfLevel(level: Verdict['level']): Sign {
   return signs[level]
 }
 
-/** Facts that nobody stated are unknown; figures that nobody asked for are not measured. */
+/**
+ * Facts that nobody stated are unknown; figures that nobody asked for are not measured. Values that are no intensities say nothing
+ * against the picture, but it must be said of them.
+ */
 export function signOfInstrument({ id, status }: Pick<Instrument, 'id' | 'status'>): Sign {
-  return id === 'metadata' && status === 'not-measured' ? signs.unknown : signs[status]
+  if (id === 'metadata' && status === 'not-measured') return signs.unknown
+  if (id === 'intensity' && status === 'not-applicable') return signs.arbitrary
+  return signs[status]
 }
 
 /** null: the figure stands for itself and is not judged. */
@@ -83,7 +89,7 @@ export function readingRows(readings: readonly Reading[]): { readonly columns: r
 
 /** How far a verdict reaches, so that “fine” is not read as more than it is. */
 export function reachOf({ instruments }: TrustReport): string {
-  const silent = instruments.filter(({ status }) => status === 'not-applicable' || status === 'not-measured')
+  const silent = instruments.filter((each) => signOfInstrument(each).tone === 'neutral' && each.id !== 'intensity')
   if (silent.length === 0) return `All ${instruments.length} instruments have spoken.`
   return `Only ${instruments.length - silent.length} of ${instruments.length} instruments have spoken; the others say nothing, good or bad.`
 }

@@ -5,7 +5,7 @@
 import { microscopeDescriptionSchema, microscopePlanSchema, microscopeStateSchema, portFindingSchema } from './device.ts'
 import { frameMetadataSchema, pixelSizeRange, pixelTypes } from './image/frame.ts'
 import { call, stream, topic } from './rpc/contract.ts'
-import { liveTrustSchema, trustMapSchema, trustReportSchema, verdictSchema } from './trust.ts'
+import { inspectionStateSchema, liveTrustSchema, trustMapSchema, trustReportSchema, verdictSchema } from './trust.ts'
 import { z } from './zod.ts'
 
 const nothing = z.null()
@@ -389,6 +389,7 @@ export const api = {
   'microscope.state': topic(microscopeStateSchema),
   'live.state': topic(liveStateSchema),
   'trust.state': topic(liveTrustSchema),
+  'trust.inspection': topic(inspectionStateSchema),
   'inference.state': topic(inferenceStateSchema),
   'recording.state': topic(recordingStateSchema),
   'storage.state': topic(storageStateSchema),

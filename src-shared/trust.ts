@@ -85,6 +85,10 @@ export const liveTrustSchema = z.object({
 })
 export type LiveTrust = z.infer<typeof liveTrustSchema>
 
+/** How far an inspection is, 0…1; null: none is under way. */
+export const inspectionStateSchema = z.object({ progress: z.number().min(0).max(1).nullable() })
+export type InspectionState = z.infer<typeof inspectionStateSchema>
+
 export const trustMapIds = ['error', 'unexplained', 'scale', 'disagreement', 'unfamiliar'] as const
 
 /** A value for each place of the field; covers the whole of it, so it is stretched over either picture. Row by row from the top left. */

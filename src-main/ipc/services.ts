@@ -125,6 +125,7 @@ export function createServices(parts: HostParts): Services<Api> {
       'microscope.state': (listener) => control.state.watch(listener),
       'live.state': (listener) => live.state.watch(listener),
       'trust.state': (listener) => trust.state.watch(listener),
+      'trust.inspection': (listener) => parts.inspector.state.watch(listener),
       'inference.state': (listener) => inference.state.watch(listener),
       'recording.state': (listener) => recorder.state.watch(listener),
       'storage.state': (listener) => data.state.watch(listener),

@@ -1,5 +1,7 @@
 /** Every instrument on one picture: the network is asked again about shifted, mirrored and noisier copies, and about the next frame. */
+import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError } from '#shared/errors.ts'
+import type { InspectionState } from '#shared/trust.ts'
 import type { Judgement, Picture } from '../analysis/trust/judge.ts'
 import { noiseOf } from '../analysis/trust/noise.ts'
 import { perturbations } from '../analysis/trust/perturb.ts'
@@ -27,26 +29,31 @@ export const inspectedSide = 1024
 
 /** One at a time: an inspection keeps the network busy for some seconds. */
 export class Inspector {
-  #busy = false
+  readonly #state = new Cell<InspectionState>({ progress: null })
 
   constructor(private readonly parts: { readonly inference: Inference; readonly judge: Judge }) {}
 
+  get state(): ReadonlyCell<InspectionState> {
+    return this.#state
+  }
+
   /** Rejects as `Inference.predict` does, and with Busy while another is under way. */
   async inspect(request: InspectRequest, signal?: AbortSignal): Promise<Inspected> {
-    if (this.#busy) throw new AppError('Busy', 'A picture is being inspected already.')
-    this.#busy = true
+    if (this.#state.value.progress !== null) throw new AppError('Busy', 'A picture is being inspected already.')
+    this.#state.set({ progress: 0 })
     try {
-      return await inspect(request, this.parts, signal)
+      return await inspect(request, this.parts, (progress) => this.#state.set({ progress }), signal)
     } finally {
-      this.#busy = false
+      this.#state.set({ progress: null })
     }
   }
 }
 
-/** Rejects as `Inference.predict` does. */
+/** Rejects as `Inference.predict` does. `report` is told the share done, 0…1: each answer of the network counts as one, judging as another. */
 async function inspect(
   request: InspectRequest,
   { inference, judge }: { readonly inference: Inference; readonly judge: Judge },
+  report: (progress: number) => void,
   signal?: AbortSignal,
 ): Promise<Inspected> {
   const { facts, model } = request
@@ -67,13 +74,18 @@ async function inspect(
     )
   const prediction = await ask(picture)
   const { normalisation, width, height } = prediction
+  const second = request.second ? middleOf(request.second) : null
   const answers = [prediction.image]
-  for (const perturbation of perturbations(noiseOf(picture), width / picture.width)) {
+  const changes = perturbations(noiseOf(picture), width / picture.width)
+  const steps = 1 + changes.length + (second ? 1 : 0) + 1
+  report(1 / steps)
+  for (const perturbation of changes) {
     const answer = await ask(perturbation.apply(picture), normalisation)
     answers.push(perturbation.restore({ width, height, data: answer.image }).data)
+    report(answers.length / steps)
   }
-  const second = request.second ? middleOf(request.second) : null
   const nextAnswer = second ? await ask(second, normalisation) : null
+  report((steps - 1) / steps)
   const judgement = await judge.judge({
     facts,
     training,

@@ -12,7 +12,6 @@ import { pixelsFrom } from '#shared/image/frame.ts'
 import type { CallOutput } from '#shared/rpc/contract.ts'
 import { useBackend } from '../backend.ts'
 import { useToasts } from '../stores/toasts.ts'
-import { useTrust } from '../stores/trust.ts'
 import type { Picture } from '../three/picture-texture.ts'
 
 type Inspection = CallOutput<Api, 'trust.inspect'>
@@ -28,7 +27,6 @@ export interface HeldInspection extends Inspection {
 export function useInspection(job?: string) {
   const backend = useBackend()
   const toasts = useToasts()
-  const trust = useTrust()
   const held = shallowRef<HeldInspection | null>(null)
   const running = shallowRef(false)
   const elapsedMs = shallowRef(0)
@@ -52,7 +50,6 @@ export function useInspection(job?: string) {
     clock.resume()
     try {
       const inspection = await backend.call('trust.inspect', job ? { job } : {}, task.signal)
-      trust.inspectionMs = performance.now() - began
       held.value = markRaw({ ...inspection, time: Date.now(), raw: pictureOf(inspection.before), enhanced: pictureOf(inspection.after) })
     } catch (error) {
       toasts.fail(error)

@@ -1,4 +1,4 @@
-/** The running judgement of live view, how long an inspection took, and which instruments are unfolded. */
+/** The running judgement of live view, how far an inspection is, and which instruments are unfolded. */
 import { defineStore } from 'pinia'
 import { shallowRef } from 'vue'
 import type { InstrumentId } from '#shared/trust.ts'
@@ -6,8 +6,7 @@ import { mirror } from './mirror.ts'
 
 export const useTrust = defineStore('trust', () => {
   const live = mirror('trust.state', { report: null, frame: null, every: 1, costShare: null, problem: null })
-  /** ms of the last whole inspection in this window: the best estimate of the next. null = there was none. */
-  const inspectionMs = shallowRef<number | null>(null)
+  const inspection = mirror('trust.inspection', { progress: null })
   const opened = shallowRef<ReadonlySet<InstrumentId>>(new Set())
 
   function toggle(id: InstrumentId): void {
@@ -15,5 +14,5 @@ export const useTrust = defineStore('trust', () => {
     opened.value = new Set(opened.value.has(id) ? others : [...others, id])
   }
 
-  return { live, inspectionMs, opened, toggle }
+  return { live, inspection, opened, toggle }
 })

@@ -13,7 +13,7 @@ import { bytesOf, type FrameMetadata, pixelTypeOf } from '#shared/image/frame.ts
 import type { Services, StreamSink } from '#shared/rpc/remote.ts'
 import { serve } from '#shared/rpc/server.ts'
 import type { Transport } from '#shared/rpc/transport.ts'
-import type { LiveTrust } from '#shared/trust.ts'
+import type { InspectionState, LiveTrust } from '#shared/trust.ts'
 import { enhancedPicture, type FakePicture, rawPicture, size } from './fake-scene.ts'
 import { fakeDetails, fakeModels, fakeProvenance, fakeSessions, fakeSettings, fakeStates, fakeTest } from './fake-states.ts'
 import { fakeInspection, fakeReport } from './fake-trust.ts'
@@ -40,6 +40,7 @@ function createStates() {
     microscope: new Cell<MicroscopeState>(emptyMicroscope),
     live: new Cell(fakeStates.live),
     trust: new Cell<LiveTrust>({ report: null, frame: null, every: 4, costShare: null, problem: null }),
+    inspection: new Cell<InspectionState>({ progress: null }),
     inference: new Cell(fakeStates.inference),
     recording: new Cell(fakeStates.recording),
     storage: new Cell(fakeStates.storage),
@@ -352,6 +353,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
       'microscope.state': (listener) => states.microscope.watch(listener),
       'live.state': (listener) => states.live.watch(listener),
       'trust.state': (listener) => states.trust.watch(listener),
+      'trust.inspection': (listener) => states.inspection.watch(listener),
       'inference.state': (listener) => states.inference.watch(listener),
       'recording.state': (listener) => states.recording.watch(listener),
       'storage.state': (listener) => states.storage.watch(listener),

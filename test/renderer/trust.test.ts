@@ -106,7 +106,7 @@ describe('the Trust panel', () => {
       'Uncertainty Not measured',
       'Explanation Not applicable',
       'Resolution Fine',
-      'Intensity Not applicable',
+      'Intensity Arbitrary units',
     ])
   })
 
@@ -127,7 +127,7 @@ describe('the Trust panel', () => {
     judge(fakeReport('fine'))
     await page.getByText('Nothing that was measured speaks against this picture.').waitFor()
     const said = await words(page.getByTestId('trust'))
-    expect(said).toContain('Only 2 of 6 instruments have spoken; the others say nothing, good or bad.')
+    expect(said).toContain('Only 3 of 6 instruments have spoken; the others say nothing, good or bad.')
   })
 
   it('unfolds the readings: what is unknown is called so, with what was expected', async () => {
@@ -167,9 +167,17 @@ describe('inspecting a frame', () => {
   it('can be cancelled while it runs, and then all is as it was', async () => {
     const givenUp = host.holdNext('trust.inspect')
     await page.getByTestId('inspect').click()
-    await page.getByRole('progressbar', { name: 'Inspection' }).waitFor()
+    const bar = page.getByRole('progressbar', { name: 'Inspection' })
+    await bar.waitFor()
+    expect(await bar.getAttribute('aria-valuenow')).toBeNull()
+    await page.waitForTimeout(1200)
+    host.states.inspection.set({ progress: 0.25 })
+    // A quarter took a second or two: three times as long is left.
+    await expect.poll(() => bar.getAttribute('aria-valuenow'), patience).toBe('25')
+    expect(await bar.getAttribute('aria-valuetext')).toMatch(/^Inspecting, \d s, about [3-9] s left$/)
     await page.getByTestId('inspect-cancel').click()
     await givenUp
+    host.states.inspection.set({ progress: null })
     await page.getByTestId('inspect').waitFor()
     expect(await page.getByTestId('standing-still').count()).toBe(0)
     expect(await page.getByTestId('toast').count()).toBe(0)
