@@ -81,6 +81,25 @@ async function drop(files: readonly { readonly name: string; readonly bytes: num
   for (const type of ['dragenter', 'dragover', 'drop']) await page.dispatchEvent('body', type, { dataTransfer: data })
 }
 
+describe('a window at 200 % zoom', () => {
+  it('keeps Stop where it is, and loses nothing of the line beside it', async () => {
+    // 1280 × 720 at twice the size leaves this many CSS pixels.
+    await page.setViewportSize({ width: 640, height: 360 })
+    const right = async () => {
+      const box = await page.getByTestId('stop').boundingBox()
+      return box && { right: Math.round(box.x + box.width), bottom: Math.round(box.y + box.height) }
+    }
+    expect(await right()).toEqual({ right: 640, bottom: 360 })
+    await page.getByTestId('free-disk').scrollIntoViewIfNeeded()
+    const disk = await page.getByTestId('free-disk').boundingBox()
+    const stop = await page.getByTestId('stop').boundingBox()
+    expect(disk?.width).toBeGreaterThan(0)
+    expect((disk?.x ?? 0) + (disk?.width ?? 0)).toBeLessThanOrEqual(stop?.x ?? 0)
+    expect(await right()).toEqual({ right: 640, bottom: 360 })
+    await page.setViewportSize({ width: 1280, height: 720 })
+  })
+})
+
 describe('a file dropped on the page', () => {
   it('says over the window what will happen, and nothing once the hand has left', async () => {
     const data = await page.evaluateHandle(() => {
