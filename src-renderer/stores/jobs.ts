@@ -67,6 +67,7 @@ export const useJobs = defineStore('jobs', () => {
     }
   }
 
+  /** Sends a file to the host; resolves to the upload's id. */
   async function upload(file: File): Promise<string> {
     const { uploadLimit } = await backend.call('app.info', null)
     if (file.size > uploadLimit) {
@@ -120,5 +121,5 @@ export const useJobs = defineStore('jobs', () => {
     }
   }
 
-  return { list, uploads, chosen, active, choose, start, cancel }
+  return { list, uploads, chosen, active, choose, start, cancel, upload }
 })
