@@ -362,7 +362,13 @@ export const api = {
   /** The first plane before and after, at most 2048 pixels wide, to look at. */
   'enhance.result': call(
     z.object({ job: id }),
-    z.object({ before: imageSchema, after: imageSchema, provenance: provenanceSchema }),
+    z.object({
+      before: imageSchema,
+      after: imageSchema,
+      /** false: the values after are of another kind than those before (a probability, a label), and need a contrast of their own. */
+      inputUnits: z.boolean(),
+      provenance: provenanceSchema,
+    }),
     'anyone',
   ),
 

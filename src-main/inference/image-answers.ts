@@ -13,7 +13,11 @@ export function useOf(network: NetworkModel): ImageUse {
   const needs = imageNeeds(network)
   if (!needs.possible) throw new AppError('ModelInvalid', `“${network.name}”: ${needs.words}`, { model: network.id })
   const { channels } = layOut(network.inputs, network.outputs)
-  return { planes: network.plane !== null, channels: channels.reduce((sum, each) => sum + each, 0) }
+  return {
+    planes: network.plane !== null,
+    channels: channels.reduce((sum, each) => sum + each, 0),
+    inputUnits: network.plane?.inverse ?? false,
+  }
 }
 
 export function imagePrediction(

@@ -68,6 +68,8 @@ export interface ImageUse {
   /** true: one channel of one plane, by `predict`, with `normalisationOf` for a stack; false: all of it at once, by `predictImage`. */
   readonly planes: boolean
   readonly channels: number
+  /** The result is in units of the input; false: it is something else, a probability or a label. */
+  readonly inputUnits: boolean
 }
 
 /** An image with the axes t, c, z, y, x: `dims` in this order. */

@@ -87,10 +87,11 @@ export function createServices(parts: HostParts): Services<Api> {
         return null
       },
       'enhance.result': async ({ job }) => {
-        const { before, after, provenance } = await jobs.result(job)
+        const { before, after, inputUnits, provenance } = await jobs.result(job)
         return {
           before: imageOf(before.width, before.height, before.data),
           after: imageOf(after.width, after.height, after.data),
+          inputUnits,
           provenance,
         }
       },

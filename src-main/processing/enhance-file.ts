@@ -57,6 +57,8 @@ export interface EnhanceResult {
   readonly after: Picture
   /** Whether `before` is the plane itself, not a smaller copy of it. */
   readonly original: boolean
+  /** The result is in units of the input; false: its values are of another kind. */
+  readonly inputUnits: boolean
 }
 
 export interface EnhanceParts {
@@ -129,7 +131,7 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
   const table = source.planes > 1 ? output.replace(/\.ome\.tif$/, '-trust.csv') : null
   if (table) await writeTrustTable(table, judged)
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
-  if (preview) await writePreview(preview, { before, after, width: prediction.width, name, prediction })
+  if (preview) await writePreview(preview, { before, after, inputUnits: use.inputUnits, width: prediction.width, name, prediction })
   return {
     output,
     others: [],
@@ -143,6 +145,7 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
     planes: source.planes,
     before,
     after,
+    inputUnits: use.inputUnits,
   }
 }
 

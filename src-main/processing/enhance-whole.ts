@@ -61,7 +61,8 @@ export async function enhanceWhole(
   const after: Picture = await reduced({ width, height, data: shown.data.subarray(0, width * height) }, largestLook)
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
   const prediction = { provenance: first.provenance, pixelSizeUm: shown.pixelSizeUm }
-  if (preview) await writePreview(preview, { before, after, width, name, prediction })
+  if (preview) await writePreview(preview, { before, after, inputUnits: use.inputUnits, width, name, prediction })
+  const told = [...warnings, ...others.map((path) => `Another result is in ${basename(path)}.`)]
   return {
     output,
     others,
@@ -69,12 +70,13 @@ export async function enhanceWhole(
     table: null,
     verdict: null,
     facts: fileFacts(source, request.pixelSizeUm ?? source.pixelSizeUm),
-    warnings,
+    warnings: told,
     provenance: { ...first.provenance, warnings },
     planes: source.planes,
     before,
     after,
     original: false,
+    inputUnits: use.inputUnits,
   }
 }
 

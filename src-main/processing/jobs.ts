@@ -29,6 +29,7 @@ export interface NewJob {
 export interface JobResult {
   readonly before: Picture
   readonly after: Picture
+  readonly inputUnits: boolean
   readonly provenance: Provenance
   readonly facts: PictureFacts
   /** Whether `before` is the plane itself, not a smaller copy of it. */
@@ -140,7 +141,7 @@ export class Jobs implements AsyncDisposable {
     let announced = 0
     this.#patch(id, { status: 'running' })
     try {
-      const { output, warnings, verdict, before, after, provenance, facts, original } = await enhanceFile(
+      const { output, warnings, verdict, before, after, inputUnits, provenance, facts, original } = await enhanceFile(
         {
           path: job.path,
           name: job.name,
@@ -158,7 +159,7 @@ export class Jobs implements AsyncDisposable {
         },
         this.options,
       )
-      this.#keep(id, { before, after, provenance, facts, original })
+      this.#keep(id, { before, after, inputUnits, provenance, facts, original })
       this.#patch(id, { status: 'done', progress: 1, remaining: 0, output, warnings: [...warnings], verdict })
     } catch (error) {
       if (isAbort(error)) this.#patch(id, { status: 'cancelled', remaining: null })

@@ -10,6 +10,8 @@ import { type Picture, toGrey } from './picture.ts'
 export interface Preview {
   readonly before: Picture
   readonly after: Picture
+  /** false: the values after are of another kind, and get a contrast of their own. */
+  readonly inputUnits: boolean
   /** Pixels of the enhanced image before it was made small enough to show. */
   readonly width: number
   /** The file's name. */
@@ -41,9 +43,10 @@ export async function writePreview(path: string, preview: Preview): Promise<void
 export async function renderPreview(preview: Preview): Promise<Buffer> {
   const { before, after, prediction } = preview
   // Both halves in the contrast of what was measured: a network must not look better by brightness alone.
-  const { low, high } = histogramOf(before.data)
+  const limits = histogramOf(before.data)
   const size = shownSize(after)
-  const panels = await Promise.all([before, after].map((picture) => panel(picture, low, high, size)))
+  const afterLimits = preview.inputUnits ? limits : histogramOf(after.data)
+  const panels = await Promise.all([panel(before, limits, size), panel(after, afterLimits, size)])
   // A narrow picture stands in the middle of a panel that is wide enough for the words.
   const panelWidth = Math.max(size.width, narrowest)
   const width = 2 * panelWidth + gap
@@ -81,7 +84,11 @@ function shownSize({ width, height }: Picture): Size {
   return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) }
 }
 
-async function panel(picture: Picture, low: number, high: number, { width, height }: Size): Promise<Buffer> {
+async function panel(
+  picture: Picture,
+  { low, high }: { readonly low: number; readonly high: number },
+  { width, height }: Size,
+): Promise<Buffer> {
   const grey = await toGrey(picture, low, high)
   const kernel = picture.width <= width ? 'nearest' : 'lanczos3'
   return sharp(grey, { raw: { width: picture.width, height: picture.height, channels: 1 } })

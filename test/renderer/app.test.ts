@@ -279,6 +279,25 @@ describe('sessions, models and files', () => {
     expect(await page.getByTestId('model-use').isDisabled()).toBe(true)
   })
 
+  it('a model’s zip comes in by the file dialog, is tested with numbers, and goes after asking', async () => {
+    const chooser = page.waitForEvent('filechooser')
+    await page.getByTestId('model-import').click()
+    await (await chooser).setFiles({ name: 'nuclei.zip', mimeType: 'application/zip', buffer: Buffer.alloc(2000) })
+    await page.getByTestId('models-list').getByText('UNet 2D Nuclei Broad').waitFor()
+    await expect.poll(() => page.url(), patience).toContain('/models/nuclei')
+    expect(host.uploads.get('nuclei.zip')).toBe(2000)
+    expect(callsOf('models.import')).toEqual([{ upload: expect.any(String) }])
+    expect(await text('model-tensors')).toMatch(/64 \+ n·8[\s\S]*percentiles 1 and 99\.9/)
+    await page.getByTestId('model-test-run').click()
+    await expect.poll(() => page.getByTestId('model-test-verdict').getAttribute('data-passed'), patience).toBe('true')
+    expect(await text('model-test')).toMatch(/131072[\s\S]*3[\s\S]*13[\s\S]*0\.0021/)
+    await page.getByTestId('model-remove').click()
+    expect(callsOf('models.remove')).toEqual([])
+    await page.getByTestId('model-remove-confirm').click()
+    await expect.poll(() => callsOf('models.remove'), patience).toEqual([{ model: 'nuclei' }])
+    await page.getByTestId('models-list').getByText('UNet 2D Nuclei Broad').waitFor({ state: 'detached' })
+  })
+
   it('an image file is sent in parts, enhanced, and compared before and after', async () => {
     await page.getByTestId('nav-files').click()
     const chooser = page.waitForEvent('filechooser')

@@ -321,6 +321,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
       'enhance.result': () => ({
         before: imageOf(rawPicture(0, 0, 50)),
         after: imageOf(enhancedPicture(0, 0, 50)),
+        inputUnits: true,
         provenance: fakeProvenance,
       }),
       'trust.inspect': () => fakeInspection(imageOf(rawPicture(0, 0, 50)), imageOf(enhancedPicture(0, 0, 50))),
