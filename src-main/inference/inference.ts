@@ -10,6 +10,20 @@ export interface Normalisation {
   readonly scale: number
 }
 
+/** A part of a plane that is given and wanted in place of the whole, see `bandsOf`. */
+export interface Band {
+  /** Rows of the whole plane. */
+  readonly imageHeight: number
+  /** Which rows of it are given. */
+  readonly firstRow: number
+  readonly rows: number
+  /** Which rows on the network's grid come back: from ≤ row < to. */
+  readonly from: number
+  readonly to: number
+  /** Side of the largest tile for which this was planned. */
+  readonly tile: number
+}
+
 export interface PredictRequest {
   readonly model: string
   readonly width: number
@@ -21,6 +35,8 @@ export interface PredictRequest {
   readonly priority: 'live' | 'batch'
   /** Given for the further planes of a series; computed from the image where absent. */
   readonly normalisation?: Normalisation
+  /** `data` holds a band of a plane only; `height` is that of the band. The normalisation must be given. */
+  readonly band?: Band
   /** false: the error's scale is not wanted (live view draws only the image), which saves half of the transfer. Default true. */
   readonly scale?: boolean
   /** 0…1 */
@@ -59,6 +75,8 @@ export interface Series {
   readonly pixelSizeUm: number | null
   /** Asked for once or twice per plane, in order. */
   readonly read: (plane: number) => Promise<Pixels>
+  /** Where the planes are bands of one: which. */
+  readonly band?: (plane: number) => Band
   /** 0…1 */
   readonly onProgress?: (fraction: number) => void
 }
@@ -109,6 +127,11 @@ export interface SeriesInference extends Inference {
    * one share it. Rejects as `predict` does.
    */
   predictImage(request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction>
+  /** How a plane goes through a network in bands, by the memory that is free now. Rejects with ModelInvalid or OutOfRange. */
+  bandsOf(
+    model: string,
+    plane: { readonly width: number; readonly height: number; readonly pixelSizeUm: number | null },
+  ): Promise<readonly Band[]>
   /** One offset and scale from all planes together. Rejects as `predict` does, and with what `read` rejects with. */
   normalisationOf(series: Series, signal?: AbortSignal): Promise<Normalisation>
 }

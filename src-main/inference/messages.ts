@@ -2,7 +2,7 @@
 import type { InferenceState, Settings } from '#shared/api.ts'
 import type { ErrorData } from '#shared/errors.ts'
 import type { PixelType } from '#shared/image/frame.ts'
-import type { Normalisation } from './inference.ts'
+import type { Band, Normalisation } from './inference.ts'
 import type { NetworkModel, RunnableModel } from './package.ts'
 import type { OutputComparison } from './tensors/self-test.ts'
 
@@ -18,6 +18,8 @@ export interface ImageMessage {
   readonly height: number
   readonly pixelType: PixelType
   readonly pixelSizeUm: number | null
+  /** null: the whole image. */
+  readonly band: Band | null
 }
 
 export type HostMessage =

@@ -4,13 +4,13 @@
  */
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
-import type { Normalisation } from './inference.ts'
+import type { Band, Normalisation } from './inference.ts'
 import { normalisationFor, postprocess, statisticsFor } from './operations.ts'
 import type { RunnableModel } from './package.ts'
 import { resampledLength } from './resample.ts'
 import type { Statistics } from './statistics.ts'
 import { type AxisPlan, planAxis } from './tiling.ts'
-import { type GridShape, type TileShape, Workbench } from './workbench.ts'
+import { type GridShape, type SourceRows, type TileShape, Workbench } from './workbench.ts'
 
 /** A one-channel image in 32-bit floats, row by row. */
 export interface Plane {
@@ -33,6 +33,8 @@ export interface ImageInput {
   readonly height: number
   readonly data: Pixels
   readonly pixelSizeUm: number | null
+  /** null or absent: the image is whole. */
+  readonly band?: Band | null
 }
 
 export interface PipelineOptions {
@@ -92,11 +94,12 @@ function near(a: number, b: number): boolean {
 }
 
 /** Refuses what is no image, or would be too large on the network's grid. Throws OutOfRange. */
-function checkInput({ width, height, data }: ImageInput, ratio: number): void {
+function checkInput({ width, height, data, band }: ImageInput, ratio: number): void {
   if (data.length !== width * height || width < 1 || height < 1) {
     throw new AppError('OutOfRange', `An image of ${width} × ${height} pixels cannot consist of ${data.length} values.`)
   }
-  const pixels = resampledLength(width, ratio) * resampledLength(height, ratio)
+  if (band && band.rows !== height) throw new AppError('OutOfRange', `A band of ${band.rows} rows cannot have ${height}.`)
+  const pixels = resampledLength(width, ratio) * (band ? band.to - band.from : resampledLength(height, ratio))
   if (pixels > largestPixels) {
     throw new AppError(
       'OutOfRange',
@@ -106,7 +109,7 @@ function checkInput({ width, height, data }: ImageInput, ratio: number): void {
 }
 
 /** Rows that statistics are taken of at once, where they are resampled for it. */
-const bandRows = 32
+const stripRows = 32
 
 /**
  * What statistics are taken of, piece by piece: the pixels on the network's grid, in their own units. A piece is good until the next.
@@ -114,16 +117,27 @@ const bandRows = 32
  */
 export function* gridPixels(input: ImageInput, ratio: number): Generator<Pixels> {
   checkInput(input, ratio)
+  const source = sourceOf(input)
+  const from = input.band?.from ?? 0
+  const to = input.band?.to ?? resampledLength(source.height, ratio)
   if (ratio === 1) {
-    yield input.data
+    yield input.data.subarray((from - source.firstRow) * input.width, (to - source.firstRow) * input.width)
     return
   }
   const width = resampledLength(input.width, ratio)
-  const bench = new Workbench({ width, height: bandRows, channels: 0 }, { width: input.width, height: input.height, ratio })
-  for (let y = 0; y < bench.gridHeight; y += bandRows) {
-    bench.fill({ ...input, firstRow: 0 }, y, 0, { offset: 0, scale: 1 })
-    yield bench.input.subarray(0, width * Math.min(bandRows, bench.gridHeight - y))
+  for (let y = from; y < to; y += stripRows) {
+    const bench = new Workbench(
+      { width, height: Math.min(stripRows, to - y), channels: 0 },
+      { width: input.width, height: source.height, ratio },
+    )
+    bench.fill(source, y, 0, { offset: 0, scale: 1 })
+    yield bench.input
   }
+}
+
+/** The rows at hand, as rows of the whole image. */
+function sourceOf({ width, height, data, band }: ImageInput): SourceRows {
+  return { width, height: band?.imageHeight ?? height, data, firstRow: band?.firstRow ?? 0 }
 }
 
 /** One offset and scale from a whole image, on the network's grid. */
@@ -153,19 +167,23 @@ export async function* runPipeline(
   const { ratio, pixelSizeUm } = gridStep(model, input.pixelSizeUm)
   checkInput(input, ratio)
   const normalisation = options.normalisation ?? measure(model, input, ratio)
+  const source = sourceOf(input)
+  const grid = { width: input.width, height: source.height, ratio }
   const width = resampledLength(input.width, ratio)
-  const height = resampledLength(input.height, ratio)
-  const plan = planTiles(model, { width, height }, options.largestTile)
+  const gridHeight = resampledLength(source.height, ratio)
+  const from = input.band?.from ?? 0
+  const height = (input.band?.to ?? gridHeight) - from
+  const plan = planTiles(model, { width, height: gridHeight }, input.band?.tile ?? options.largestTile)
+  const rows = plan.y.spans.filter(({ keepStart, keepEnd }) => keepStart >= from && keepEnd <= from + height)
   const size = { width: plan.x.size, height: plan.y.size, channels: model.channels }
   const place = options.workbench ?? ((tile, grid) => new Workbench(tile, grid))
   const wanted = [model.imageChannel, ...(options.scale && model.scaleChannel !== null ? [model.scaleChannel] : [])]
-  const whole = plan.y.spans.length === 1 && plan.x.spans.length === 1 && size.width === width && size.height === height
+  const whole = plan.y.spans.length === 1 && plan.x.spans.length === 1 && size.width === width && size.height === gridHeight
   const results: Float32Array[] = whole ? [] : wanted.map(() => new Float32Array(width * height))
-  const source = { ...input, firstRow: 0 }
   let done = 0
-  for (const y of plan.y.spans) {
+  for (const y of rows) {
     for (const x of plan.x.spans) {
-      const bench = place(size, { width: input.width, height: input.height, ratio })
+      const bench = place(size, grid)
       bench.fill(source, y.start, x.start, normalisation)
       const output = await run({ ...size, data: bench.input }, bench.output)
       checkShape(model, output, size)
@@ -180,10 +198,10 @@ export async function* runPipeline(
         const offset = model.inverse && isImage ? normalisation.offset : 0
         if (!bench.restore(channel, kept, factor, offset)) throw notANumber(model)
         if (whole) results.push(values)
-        else copyKept(values, size.width, kept, results[index] as Float32Array, width, y.keepStart, x.keepStart)
+        else copyKept(values, size.width, kept, results[index] as Float32Array, width, y.keepStart - from, x.keepStart)
       })
       done++
-      yield done / (plan.y.spans.length * plan.x.spans.length)
+      yield done / (rows.length * plan.x.spans.length)
     }
   }
   const [image, scale] = results as [Float32Array, Float32Array?]

@@ -1,11 +1,13 @@
 /** The networks as the host sees them: a catalog, and requests to a process that is watched, restarted and asked in turn. */
 import { randomUUID } from 'node:crypto'
+import { freemem } from 'node:os'
 import type { InferenceState, ModelSummary, SelfTest } from '#shared/api.ts'
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError, errorFromData, isError } from '#shared/errors.ts'
 import { bytesOf, type Pixels, pixelsFrom, pixelTypeOf } from '#shared/image/frame.ts'
 import type { Training } from '../analysis/trust/training.ts'
 import { entryPath } from '../processes.ts'
+import { planBands } from './bands.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { forkInference, type SpawnInference } from './child.ts'
 import { firstPlane, imagePrediction, selfTest, useOf } from './image-answers.ts'
@@ -24,6 +26,7 @@ import type { ImageMessage, ProviderChoice, WorkerMessage } from './messages.ts'
 import type { NetworkModel, RunnableModel } from './package.ts'
 import { type Answer, type Outgoing, Requests } from './requests.ts'
 import { Supervisor } from './supervisor.ts'
+import { largestTile } from './tiling.ts'
 import { readTraining } from './training.ts'
 
 export interface InferenceOptions {
@@ -114,7 +117,7 @@ class InferenceHost implements RunningInference {
     const { message, payload } = await this.#ask(
       {
         type: 'predict',
-        ...this.#image(model, { width, height, data, pixelSizeUm, priority }),
+        ...this.#image(model, { width, height, data, pixelSizeUm, priority, band: request.band ?? null }),
         normalisation: request.normalisation ?? null,
         scale: request.scale ?? true,
       },
@@ -136,6 +139,12 @@ class InferenceHost implements RunningInference {
       provenance: { model: id, modelName: name, version, sha256, provider: message.provider, warnings: [...message.warnings] },
       elapsedMs: message.elapsedMs,
     }
+  }
+
+  async bandsOf(id: string, plane: { readonly width: number; readonly height: number; readonly pixelSizeUm: number | null }) {
+    const { plane: model } = await this.library.network(id)
+    if (!model) throw new AppError('ModelInvalid', `The model "${id}" takes a whole image at once.`, { model: id })
+    return planBands(model, plane, largestTile(freemem()))
   }
 
   async useOf(model: string): Promise<ImageUse> {
@@ -185,7 +194,8 @@ class InferenceHost implements RunningInference {
     for (const pass of ['add', 'refine'] as const) {
       for (let plane = 0; plane < series.planes; plane++) {
         const data = await series.read(plane)
-        const image = this.#image(model, { ...series, data, priority: 'batch' })
+        const band = series.band?.(plane) ?? null
+        const image = this.#image(model, { ...series, height: band?.rows ?? series.height, data, priority: 'batch', band })
         const { message } = await this.#ask(
           { type: 'measure', ...image, series: name, pass, last: plane === series.planes - 1 },
           data,
@@ -211,10 +221,10 @@ class InferenceHost implements RunningInference {
 
   #image(
     model: RunnableModel,
-    image: { width: number; height: number; data: Pixels; pixelSizeUm: number | null; priority: 'live' | 'batch' },
+    image: Pick<ImageMessage, 'width' | 'height' | 'pixelSizeUm' | 'priority' | 'band'> & { readonly data: Pixels },
   ): ImageMessage {
-    const { width, height, data, pixelSizeUm, priority } = image
-    return { id: ++this.#lastId, model, priority, width, height, pixelType: pixelTypeOf(data), pixelSizeUm }
+    const { width, height, data, pixelSizeUm, priority, band } = image
+    return { id: ++this.#lastId, model, priority, width, height, pixelType: pixelTypeOf(data), pixelSizeUm, band }
   }
 
   #ask(

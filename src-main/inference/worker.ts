@@ -147,8 +147,9 @@ class Worker {
         )
         return
       }
+      if (step.value === 1) continue
       await this.#send({ type: 'progress', id, fraction: step.value })
-      if (step.value < 1) yield
+      yield
     }
   }
 

@@ -7,12 +7,12 @@ import type { Verdict } from '#shared/trust.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
 import type { PictureFacts, Training } from '../analysis/trust/training.ts'
 import type { Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
-import { makeFolder, storageError } from '../storage/disk.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import { openTiff } from '../storage/tiff/open.ts'
-import type { TiffSource } from '../storage/tiff/source.ts'
-import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
+import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
+import { enhanceLarge, isLarge } from './enhance-large.ts'
 import { enhanceWhole } from './enhance-whole.ts'
+import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
@@ -87,6 +87,7 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
   const pixelSizeUm = given ?? source.pixelSizeUm
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
   const work: Work = { request, source, name, pixelSizeUm, inference, judge, facts: fileFacts(source, pixelSizeUm) }
+  if (await isLarge(work)) return await enhanceLarge(work, output)
   const training = await inference.training(request.model)
   const judged: JudgedPlane[] = []
   const normalisations = await measure(work)
@@ -111,7 +112,8 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
         },
         signal,
       )
-      writer ??= await createWriter(work, output, prediction, normalisations)
+      const used = normalisations.length > 0 ? normalisations : [prediction.normalisation]
+      writer ??= await createWriter(work, output, { ...prediction, scaled: prediction.scale !== null }, used, warningsOf(work, prediction))
       await writer.writePlane(prediction.image)
       if (prediction.scale) await writer.writePlane(prediction.scale)
       judged.push(await judgePlane(work, training, plane, data, prediction))
@@ -149,16 +151,6 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
   }
 }
 
-interface Work {
-  readonly request: EnhanceRequest
-  readonly source: TiffSource
-  readonly name: string
-  readonly pixelSizeUm: number | null
-  readonly inference: SeriesInference
-  readonly judge: Judge
-  readonly facts: PictureFacts
-}
-
 async function judgePlane(work: Work, training: Training, plane: number, data: Pixels, prediction: Prediction): Promise<JudgedPlane> {
   const { source, facts, judge } = work
   const { sizeC, sizeZ } = source
@@ -193,54 +185,4 @@ async function measure({ request, source, pixelSizeUm, inference }: Work): Promi
     found.push(await inference.normalisationOf(series, request.signal))
   }
   return found
-}
-
-async function createWriter(
-  work: Work,
-  output: string,
-  prediction: Prediction,
-  normalisations: readonly Normalisation[],
-): Promise<OmeTiffWriter> {
-  const { source, request } = work
-  const { provenance } = prediction
-  const channels = source.channels.flatMap((name) => {
-    const image = { name: name ? `${name} (enhanced)` : 'enhanced', color: '#ffffff' }
-    return prediction.scale ? [image, { name: name ? `${name} (error scale)` : 'error scale', color: '#808080' }] : [image]
-  })
-  try {
-    await makeFolder(request.outFolder)
-  } catch (error) {
-    throw await storageError(error, request.outFolder, request.outFolder)
-  }
-  return createOmeTiff(output, {
-    name: basename(output, '.ome.tif'),
-    width: prediction.width,
-    height: prediction.height,
-    pixelType: 'float32',
-    sizeZ: source.sizeZ,
-    sizeC: channels.length,
-    sizeT: source.sizeT,
-    pixelSizeUm: prediction.pixelSizeUm,
-    channels,
-    annotations: {
-      origin: 'Made by a neural network, not measured.',
-      source: work.name,
-      model: provenance.model,
-      modelName: provenance.modelName,
-      modelVersion: provenance.version,
-      modelSha256: provenance.sha256,
-      provider: provenance.provider,
-      normalisation: JSON.stringify(normalisations.length > 0 ? normalisations : [prediction.normalisation]),
-      ...(prediction.scale ? { errorScale: "The second channel is the Laplace scale b of the error, in the image's units." } : {}),
-      ...Object.fromEntries(warningsOf(work, prediction).map((warning, index) => [`warning${index + 1}`, warning])),
-    },
-  })
-}
-
-function warningsOf({ request, source }: Work, { provenance }: Prediction): string[] {
-  const recorded = source.pixelSizeUm
-  const given = request.pixelSizeUm ?? null
-  const differ = recorded !== null && given !== null && Math.abs(given / recorded - 1) > 0.02
-  const mismatch = differ ? [`The given pixel size of ${given} µm was used; the file says ${recorded} µm.`] : []
-  return [...source.notes, ...mismatch, ...provenance.warnings]
 }

@@ -13,11 +13,11 @@ const reply = (message: TiffReply, transfer: ArrayBuffer[] = []) => port.postMes
 try {
   const source = await openTiffFile((workerData as { path: string }).path)
   let queue = Promise.resolve()
-  port.on('message', ({ id, plane }: TiffRequest) => {
+  port.on('message', ({ id, plane, range }: TiffRequest) => {
     // One plane at a time: several would only multiply the memory.
     queue = queue.then(async () => {
       try {
-        const pixels = await source.readPlane(plane)
+        const pixels = await (range ? source.readRows(plane, range.top, range.rows) : source.readPlane(plane))
         const bytes = bytesOf(pixels)
         reply({ kind: 'plane', id, pixelType: pixelTypeOf(pixels), bytes }, [bytes.buffer as ArrayBuffer])
       } catch (error) {
@@ -25,7 +25,7 @@ try {
       }
     })
   })
-  const { readPlane: _readPlane, [Symbol.asyncDispose]: _dispose, ...info } = source
+  const { readPlane: _readPlane, readRows: _readRows, [Symbol.asyncDispose]: _dispose, ...info } = source
   reply({ kind: 'opened', info })
 } catch (error) {
   reply({ kind: 'failed', id: null, error: errorToData(error) })

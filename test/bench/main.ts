@@ -8,6 +8,7 @@ import { benchCamera } from './camera.ts'
 import { benchHostDelay } from './host-delay.ts'
 import { benchLive } from './live.ts'
 import { holds, type Measured } from './measure.ts'
+import { benchPipeline } from './pipeline.ts'
 import { benchPreview } from './preview.ts'
 import { benchRecord } from './record.ts'
 import { benchSerial } from './serial.ts'
@@ -16,6 +17,8 @@ const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, on
 const folder = await mkdtemp(join(tmpdir(), 'deepscope-bench-'))
 const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   'live-efficiency': benchLive,
+  'pipeline-efficiency-512': () => benchPipeline(512, 24),
+  'pipeline-efficiency-4096': () => benchPipeline(4096, 2),
   'serial-added-latency-ms': benchSerial,
   'preview-efficiency': benchPreview,
   'record-efficiency': () => benchRecord(folder),

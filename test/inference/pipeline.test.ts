@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import { planBands } from '#main/inference/bands.ts'
 import type { RunnableModel } from '#main/inference/package.ts'
-import { gridStep, type RunTile, runPipeline } from '#main/inference/pipeline.ts'
+import { gridPixels, gridStep, type RunTile, runPipeline } from '#main/inference/pipeline.ts'
 
 const model: RunnableModel = {
   id: 'm',
@@ -55,6 +56,46 @@ describe('the grid', () => {
 
   test('a network without a grid takes every image as it is', () => {
     expect(gridStep({ gridUm: null, trainedUm: [] }, 3)).toEqual({ ratio: 1, pixelSizeUm: 3, warnings: [] })
+  })
+})
+
+describe('a plane in bands', () => {
+  test.each([
+    ['on its own grid', 0.325, 100, 150],
+    ['on a coarser one', 0.65, 50, 75],
+    ['on a finer one', 0.2, 160, 200],
+  ])('%s gives every row once, exactly as the whole does, and the same statistics', async (_name, pixelSizeUm, width, height) => {
+    const data = Uint16Array.from({ length: width * height }, (_, i) => 100 + ((i * 7919) % 1009))
+    const normalisation = { offset: 90, scale: 1000 }
+    // A 3 × 3 mean, so that a seam would show: its reach of one pixel is within the halo.
+    const mean: RunTile = ({ width: columns, height: rows, data: values }) => {
+      const output = new Float32Array(2 * columns * rows).fill(0.5)
+      for (let y = 1; y < rows - 1; y++)
+        for (let x = 1; x < columns - 1; x++) {
+          let sum = 0
+          for (let dy = -1; dy <= 1; dy++) for (let dx = -1; dx <= 1; dx++) sum += values[(y + dy) * columns + x + dx] as number
+          output[y * columns + x] = sum / 9
+        }
+      return Promise.resolve({ dims: [1, 2, rows, columns], data: output })
+    }
+    const whole = (await finish(runPipeline(model, { width, height, data, pixelSizeUm }, mean, { ...options, normalisation }))).result
+    const bands = planBands(model, { width, height, pixelSizeUm }, options.largestTile)
+    expect(bands.length).toBeGreaterThan(3)
+    const { ratio } = gridStep(model, pixelSizeUm)
+    const pieces = [...gridPixels({ width, height, data, pixelSizeUm }, ratio)].map((piece) => Float32Array.from(piece))
+    const seen: number[] = []
+    let at = 0
+    for (const band of bands) {
+      expect(band.from).toBe(at)
+      at = band.to
+      const rows = data.subarray(band.firstRow * width, (band.firstRow + band.rows) * width)
+      const input = { width, height: band.rows, data: rows, pixelSizeUm, band }
+      const { result } = await finish(runPipeline(model, input, mean, { ...options, normalisation }))
+      expect([...result.image]).toEqual([...whole.image.subarray(band.from * whole.width, band.to * whole.width)])
+      for (const piece of gridPixels(input, ratio)) seen.push(...piece)
+    }
+    expect(at).toBe(whole.height)
+    expect(seen).toEqual(pieces.flatMap((piece) => [...piece]))
   })
 })
 

@@ -104,6 +104,21 @@ describe('enhancing a TIFF', () => {
     for (const fact of ['1.2.3', provenance.sha256, 'cpu', 'not measured']) expect(read.ome).toContain(fact)
   })
 
+  test('a picture too large for memory is worked through in bands, and comes out as any other', async () => {
+    const path = await makeTiff('large.ome.tif', { shape: [4300, 4200], dtype: 'uint16', save: micron })
+    const progress: number[] = []
+    const { output, before, after, warnings } = await enhance(path, { onProgress: (fraction) => progress.push(fraction) })
+    const read = await readBack(output, path)
+    expect(read.shape).toEqual([2, 4300, 4200])
+    expect(read.difference).toBeLessThan(1e-3)
+    expect(warnings.join()).toMatch(/not judged/)
+    expect([before.width, before.height, after.width, after.height]).toEqual([1400, 1433, 1400, 1433])
+    for (let i = 0; i < before.data.length; i += 997) {
+      expect(Math.abs((before.data[i] as number) - (after.data[i] as number))).toBeLessThan(0.51)
+    }
+    expect(progress).toEqual([...progress].sort((a, b) => a - b))
+  })
+
   test('a 10× image comes out on the 20× grid', async () => {
     const path = await makeTiff('ten.tif', { shape: [40, 50], dtype: 'uint16' })
     const { output, warnings } = await enhance(path, { pixelSizeUm: 0.65 })

@@ -7,14 +7,33 @@ import type { TiffBytes } from './file.ts'
 import { type Page, pixelTypeOfPage, segmentBytes, segmentRows, segmentsAcross, segmentsDown } from './page.ts'
 import { type Stored, undoPredictor } from './predictor.ts'
 
-/** One sample of one page, row by row. Values of other types than the product's become float32. Rejects with DatasetInvalid. */
-export async function readSample(file: TiffBytes, page: Page, sample: number): Promise<Pixels> {
+/** Rows of a page: top ≤ row < top + rows. */
+export interface RowRange {
+  readonly top: number
+  readonly rows: number
+}
+
+/** Rows read at once of a plane that lies in the file in one piece. */
+const stripRows = 64
+
+/**
+ * One sample of one page, or some rows of it, row by row. Values of other types than the product's become float32. Only the strips and
+ * tiles that hold these rows are read, and of a plane in one plain piece only these rows. Rejects with DatasetInvalid.
+ */
+export async function readSample(
+  file: TiffBytes,
+  whole: Page,
+  sample: number,
+  range: RowRange = { top: 0, rows: whole.height },
+): Promise<Pixels> {
+  const page = inStrips(whole)
   const { offsets, lengths } = await page.segments()
   const [across, down] = [segmentsAcross(page), segmentsDown(page)]
-  const out = newPixels(page)
+  const out = newPixels(page, range.rows)
+  const bottom = range.top + range.rows
   const first = page.separate ? sample * across * down : 0
   const interleave = page.separate ? { step: 1, shift: 0 } : { step: page.storedSamples, shift: sample }
-  for (let row = 0; row < down; row++) {
+  for (let row = Math.floor(range.top / page.segmentHeight); row < Math.min(down, Math.ceil(bottom / page.segmentHeight)); row++) {
     const rows = segmentRows(page, row)
     for (let column = 0; column < across; column++) {
       const index = first + row * across + column
@@ -24,15 +43,42 @@ export async function readSample(file: TiffBytes, page: Page, sample: number): P
       const packed = await file.read(offset, length, 'a strip or tile')
       const bytes = await unpack(file, page, packed, segmentBytes(page, rows))
       const values = undoPredictor(typed(page, bytes, rows), page, rows)
-      place(values, out, page, { row, column, rows, ...interleave })
+      place(values, out, page, { row, column, rows, ...interleave }, range)
     }
   }
   if (page.photometric === 0 && page.format === 'unsigned') invert(out, 2 ** page.bits - 1)
   return out
 }
 
-function newPixels(page: Page): Pixels {
-  const length = page.width * page.height
+/** A plane in one plain piece can be cut anywhere: in strips, a part of it costs no more than its own bytes. */
+function inStrips(page: Page): Page {
+  const one = page.compression === 1 && page.predictor === 1 && !page.tiled && page.segmentHeight >= page.height
+  if (!one || page.height <= stripRows) return page
+  const down = Math.ceil(page.height / stripRows)
+  const rowBytes = segmentBytes(page, 1)
+  return {
+    ...page,
+    segmentHeight: stripRows,
+    async segments() {
+      const given = await page.segments()
+      const offsets = new Float64Array(down * given.offsets.length)
+      const lengths = new Float64Array(offsets.length)
+      for (let index = 0; index < offsets.length; index++) {
+        const piece = Math.floor(index / down)
+        const row = (index % down) * stripRows
+        const length = given.lengths[piece] ?? 0
+        offsets[index] = (given.offsets[piece] ?? 0) + row * rowBytes
+        // A piece that ends too early has strips that are too short, and nothing of which strips begin.
+        const rest = Math.max(1, length - row * rowBytes)
+        lengths[index] = length === 0 ? 0 : Math.min(rest, rowBytes * Math.min(stripRows, page.height - row))
+      }
+      return { offsets, lengths }
+    },
+  }
+}
+
+function newPixels(page: Page, rows: number): Pixels {
+  const length = page.width * rows
   const { pixelType } = pixelTypeOfPage(page)
   if (pixelType === 'uint8') return new Uint8Array(length)
   return pixelType === 'uint16' ? new Uint16Array(length) : new Float32Array(length)
@@ -46,13 +92,13 @@ interface Place {
   readonly shift: number
 }
 
-function place(values: Stored, out: Pixels, page: Page, { row, column, rows, step, shift }: Place): void {
+function place(values: Stored, out: Pixels, page: Page, { row, column, rows, step, shift }: Place, range: RowRange): void {
   const left = column * page.segmentWidth
   const top = row * page.segmentHeight
   const columns = Math.min(page.segmentWidth, page.width - left)
-  for (let y = 0; y < Math.min(rows, page.height - top); y++) {
+  for (let y = Math.max(0, range.top - top); y < Math.min(rows, page.height - top, range.top + range.rows - top); y++) {
     const from = y * page.segmentWidth * step
-    const to = (top + y) * page.width + left
+    const to = (top + y - range.top) * page.width + left
     if (step === 1) out.set(values.subarray(from, from + columns), to)
     else for (let x = 0; x < columns; x++) out[to + x] = values[from + x * step + shift] ?? 0
   }

@@ -4,9 +4,11 @@ import { Worker } from 'node:worker_threads'
 import { entryPath } from '#main/processes.ts'
 import { AppError, abortError, type ErrorData, errorFromData } from '#shared/errors.ts'
 import { type Pixels, type PixelType, pixelsFrom } from '#shared/image/frame.ts'
+import type { RowRange } from './decode.ts'
 import type { TiffInfo, TiffSource } from './source.ts'
 
-export type TiffRequest = { readonly id: number; readonly plane: number }
+/** `range` null: all rows. */
+export type TiffRequest = { readonly id: number; readonly plane: number; readonly range: RowRange | null }
 
 export type TiffReply =
   | { readonly kind: 'opened'; readonly info: TiffInfo }
@@ -69,16 +71,17 @@ class WorkerSession {
     this.#waiting.clear()
   }
 
-  source(): Pick<TiffSource, 'readPlane' | typeof Symbol.asyncDispose> {
+  source(): Pick<TiffSource, 'readPlane' | 'readRows' | typeof Symbol.asyncDispose> {
     return {
-      readPlane: (plane, signal) => this.#readPlane(plane, signal),
+      readPlane: (plane, signal) => this.#read(plane, null, signal),
+      readRows: (plane, top, rows, signal) => this.#read(plane, { top, rows }, signal),
       [Symbol.asyncDispose]: async () => {
         await this.#worker.terminate()
       },
     }
   }
 
-  #readPlane(plane: number, signal?: AbortSignal): Promise<Pixels> {
+  #read(plane: number, range: RowRange | null, signal?: AbortSignal): Promise<Pixels> {
     if (signal?.aborted) return Promise.reject(abortError())
     if (this.#ended) return Promise.reject(this.#ended)
     const id = this.#next++
@@ -99,7 +102,7 @@ class WorkerSession {
           reject(error)
         },
       })
-      this.#worker.postMessage({ id, plane } satisfies TiffRequest)
+      this.#worker.postMessage({ id, plane, range } satisfies TiffRequest)
     })
   }
 

@@ -4,7 +4,7 @@
  */
 import { AppError } from '#shared/errors.ts'
 import { pixelSizeRange } from '#shared/image/frame.ts'
-import { canDecompress, readSample } from './decode.ts'
+import { canDecompress, type RowRange, readSample } from './decode.ts'
 import { type Directory, readDirectories } from './directory-reader.ts'
 import { TiffBytes } from './file.ts'
 import { type ImageJDescription, parseImageJ } from './imagej.ts'
@@ -69,14 +69,20 @@ export async function openTiffFile(path: string): Promise<TiffSource> {
 
 function sourceOf(file: TiffBytes, info: TiffInfo, pages: readonly Page[], { order }: PlaneOrder): TiffSource {
   const samples = pages[0]?.samples ?? 1
+  const read = async (index: number, range: RowRange, signal?: AbortSignal) => {
+    signal?.throwIfAborted()
+    const page = pages[order[Math.floor(index / samples)] ?? -1]
+    if (!page) throw new AppError('OutOfRange', `${file.name} has ${info.planes} planes; there is no plane ${index + 1}.`, { index })
+    if (!(range.top >= 0 && range.rows >= 1 && range.top + range.rows <= info.height)) {
+      const message = `${file.name} has ${info.height} rows; there are no rows ${range.top + 1} to ${range.top + range.rows}.`
+      throw new AppError('OutOfRange', message, { ...range })
+    }
+    return readSample(file, page, index % samples, range)
+  }
   return {
     ...info,
-    async readPlane(index, signal) {
-      signal?.throwIfAborted()
-      const page = pages[order[Math.floor(index / samples)] ?? -1]
-      if (!page) throw new AppError('OutOfRange', `${file.name} has ${info.planes} planes; there is no plane ${index + 1}.`, { index })
-      return readSample(file, page, index % samples)
-    },
+    readPlane: (index, signal) => read(index, { top: 0, rows: info.height }, signal),
+    readRows: (index, top, rows, signal) => read(index, { top, rows }, signal),
     [Symbol.asyncDispose]: () => file[Symbol.asyncDispose](),
   }
 }

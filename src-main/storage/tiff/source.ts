@@ -27,4 +27,6 @@ export interface TiffInfo {
 export interface TiffSource extends TiffInfo, AsyncDisposable {
   /** Row by row from the top left. Rejects with DatasetInvalid, OutOfRange or AbortError. */
   readPlane(index: number, signal?: AbortSignal): Promise<Pixels>
+  /** `rows` rows of a plane from row `top` on, for planes too large to hold. Rejects as `readPlane` does. */
+  readRows(index: number, top: number, rows: number, signal?: AbortSignal): Promise<Pixels>
 }

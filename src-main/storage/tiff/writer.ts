@@ -40,8 +40,15 @@ export interface OmeTiffWriter extends AsyncDisposable {
   readonly planesWritten: number
   /** Planes come with C fastest, then Z, then T. `data` must not change before this resolves. Rejects with StorageFull or StorageRefused. */
   writePlane(data: Pixels, plane?: OmePlane): Promise<void>
+  /** The next plane, to be given from the top in pieces of whole rows; several may be open at once. Rejects where no more are taken. */
+  openPlane(plane?: OmePlane): PlaneWriter
   /** Writes metadata, brings the file to the disk and gives it its name. Rejects where planes are missing. `annotations`: what only became known while planes were written. */
   close(annotations?: OmeImage['annotations']): Promise<void>
+}
+
+export interface PlaneWriter {
+  /** The next rows. They must not change before this resolves. Rejects with StorageFull, StorageRefused or BadRequest. */
+  writeRows(data: Pixels): Promise<void>
 }
 
 /** Rejects with StorageFull or StorageRefused where the file cannot be made, BadRequest where the sizes make no picture. */
@@ -76,6 +83,7 @@ class Writer implements OmeTiffWriter {
   readonly #offsets: number[] = []
   readonly #metadata: (OmePlane | undefined)[] = []
   #position: number
+  #written = 0
   #open = true
 
   constructor(path: string, temporary: string, file: FileHandle, options: OmeTiffOptions) {
@@ -90,21 +98,44 @@ class Writer implements OmeTiffWriter {
   }
 
   get planesWritten(): number {
-    return this.#offsets.length
+    return this.#written
   }
 
   async writePlane(data: Pixels, plane?: OmePlane): Promise<void> {
     const { width, height, pixelType } = this.#options
     if (!this.#open) throw new AppError('BadRequest', `${this.path} is closed.`, { path: this.path })
-    if (this.planesWritten === this.planes || data.length !== width * height || pixelTypeOf(data) !== pixelType) {
-      const message = `${this.path} takes ${this.planes} planes of ${width} × ${height} ${pixelType}; this is another one.`
-      throw new AppError('BadRequest', message, { path: this.path })
-    }
+    if (this.#offsets.length === this.planes || data.length !== width * height || pixelTypeOf(data) !== pixelType) throw this.#other()
+    await this.openPlane(plane).writeRows(data)
+  }
+
+  openPlane(plane?: OmePlane): PlaneWriter {
+    const { width, pixelType } = this.#options
+    if (!this.#open) throw new AppError('BadRequest', `${this.path} is closed.`, { path: this.path })
+    if (this.#offsets.length === this.planes) throw this.#other()
     const offset = this.#position
     this.#offsets.push(offset)
     this.#metadata.push(plane)
     this.#position = even(offset + this.#planeBytes)
-    await this.#write(bytesOf(data), offset)
+    let taken = 0
+    let done = 0
+    return {
+      writeRows: async (data) => {
+        const bytes = bytesOf(data)
+        const fits = data.length % width === 0 && pixelTypeOf(data) === pixelType && taken + bytes.length <= this.#planeBytes
+        if (!fits) throw this.#other()
+        const at = offset + taken
+        taken += bytes.length
+        await this.#write(bytes, at)
+        done += bytes.length
+        if (done === this.#planeBytes) this.#written++
+      },
+    }
+  }
+
+  #other(): AppError {
+    const { width, height, pixelType } = this.#options
+    const message = `${this.path} takes ${this.planes} planes of ${width} × ${height} ${pixelType}; this is another one.`
+    return new AppError('BadRequest', message, { path: this.path })
   }
 
   async close(annotations: OmeImage['annotations'] = {}): Promise<void> {

@@ -1,0 +1,129 @@
+/**
+ * Planes too large for memory: read, enhanced and written a band of rows at a time, so that neither a plane nor its result is ever in
+ * memory as a whole. The normalisation of a band is that of its whole stack, found in a first passage through the file.
+ */
+import { AppError } from '#shared/errors.ts'
+import type { Band, Normalisation, Prediction } from '../inference/inference.ts'
+import type { OmeTiffWriter, PlaneWriter } from '../storage/tiff/writer.ts'
+import type { EnhanceResult } from './enhance-file.ts'
+import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
+import type { Picture } from './picture.ts'
+import { writePreview } from './preview.ts'
+import { Reducer } from './reducer.ts'
+
+/** Pixels of a plane, before or after, from which on it is not held in memory: about 4096². */
+const largePlane = 2 ** 24 + 2 ** 20
+const measuringShare = 0.1
+const largestLook = 2048
+
+/** Pixels of a plane on the network's grid, whichever is more before or after. */
+export async function isLarge({ inference, request, source, pixelSizeUm }: Work): Promise<boolean> {
+  const { width, height } = source
+  const bands = await inference.bandsOf(request.model, { width, height, pixelSizeUm })
+  const rows = bands.at(-1)?.to ?? height
+  return Math.max(width * height, rows * Math.round((width * rows) / height)) > largePlane
+}
+
+/** As `enhanceFile`, for its work so far. The picture is too large for the instruments of trust, and says so. */
+export async function enhanceLarge(work: Work, output: string): Promise<EnhanceResult> {
+  const { request, source, pixelSizeUm, inference, name } = work
+  const { signal } = request
+  const { width, height, planes, sizeC } = source
+  const bands = await inference.bandsOf(request.model, { width, height, pixelSizeUm })
+  const gridHeight = bands.at(-1)?.to ?? height
+  const normalisations = await measure(work, bands)
+  const before = new Reducer(width, height, largestLook)
+  let look: { readonly reducer: Reducer; readonly prediction: Prediction } | null = null
+  let warnings: string[] = []
+  let writer: OmeTiffWriter | null = null
+  try {
+    for (let plane = 0; plane < planes; plane++) {
+      let writers: readonly PlaneWriter[] = []
+      for (const [index, band] of bands.entries()) {
+        const data = await source.readRows(plane, band.firstRow, band.rows, signal)
+        const prediction: Prediction = await inference.predict(
+          {
+            model: request.model,
+            width,
+            height: band.rows,
+            data,
+            pixelSizeUm,
+            priority: 'batch',
+            normalisation: normalisations[plane % sizeC] as Normalisation,
+            band,
+            onProgress: (fraction) => {
+              const done = (plane + (index + fraction) / bands.length) / planes
+              request.onProgress?.(measuringShare + (1 - measuringShare) * done)
+            },
+          },
+          signal,
+        )
+        if (!writer) {
+          warnings = [...warningsOf(work, prediction), 'The picture is too large for the instruments of trust, so it was not judged.']
+          const made = { ...prediction, height: gridHeight, scaled: prediction.scale !== null }
+          writer = await createWriter(work, output, made, normalisations, warnings)
+        }
+        const results = [prediction.image, ...(prediction.scale ? [prediction.scale] : [])]
+        if (index === 0) writers = openPlanes(writer, results.length)
+        for (const [channel, rows] of results.entries()) await writers[channel]?.writeRows(rows)
+        if (plane > 0) continue
+        look ??= { reducer: new Reducer(prediction.width, gridHeight, largestLook), prediction }
+        await look.reducer.add(prediction.image)
+        // Neighbouring bands share rows: each row is looked at once.
+        const next = bands[index + 1]?.firstRow ?? height
+        await before.add(data.subarray(0, (next - band.firstRow) * width))
+      }
+    }
+    if (!writer || !look) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
+    signal?.throwIfAborted()
+    await writer.close()
+  } finally {
+    await writer?.[Symbol.asyncDispose]()
+  }
+  const { prediction } = look
+  const pictures: { before: Picture; after: Picture } = { before: before.picture, after: look.reducer.picture }
+  const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
+  if (preview) await writePreview(preview, { ...pictures, width: prediction.width, name, prediction })
+  return {
+    output,
+    others: [],
+    preview,
+    table: null,
+    verdict: null,
+    facts: work.facts,
+    original: false,
+    warnings,
+    provenance: { ...prediction.provenance, warnings },
+    planes,
+    ...pictures,
+  }
+}
+
+/** The image of the next plane, and its error's scale if there is one. */
+function openPlanes(writer: OmeTiffWriter, count: number): PlaneWriter[] {
+  return Array.from({ length: count }, () => writer.openPlane())
+}
+
+/** One normalisation for each channel, from all bands of all its planes. */
+async function measure({ request, source, pixelSizeUm, inference }: Work, bands: readonly Band[]): Promise<Normalisation[]> {
+  const { width, height, sizeC } = source
+  const found: Normalisation[] = []
+  for (let channel = 0; channel < sizeC; channel++) {
+    const band = (piece: number) => bands[piece % bands.length] as Band
+    const series = {
+      model: request.model,
+      width,
+      height,
+      planes: (source.planes / sizeC) * bands.length,
+      pixelSizeUm,
+      band,
+      read: (piece: number) => {
+        const { firstRow, rows } = band(piece)
+        return source.readRows(Math.floor(piece / bands.length) * sizeC + channel, firstRow, rows, request.signal)
+      },
+      onProgress: (fraction: number) => request.onProgress?.((measuringShare * (channel + fraction)) / sizeC),
+    }
+    found.push(await inference.normalisationOf(series, request.signal))
+  }
+  return found
+}
