@@ -133,6 +133,7 @@ export async function createHost(options: HostOptions): Promise<Host> {
     const factsOf = (frame: Frame) => liveFacts(frame, control.state.value)
     const trust = disposer.use(new LiveTrustMonitor({ live, inference, judge, factsOf }))
     const recorder = disposer.use(new Recorder())
+    disposer.add(recorder.state.watch(({ recording }) => live.holdNormalisation(recording)))
     const sessions = () => data.store
     const captures = new Captures({ control, live, recorder, inference, judge, factsOf, sessions, settings: settings.state })
     const uploads = disposer.use(new Uploads(uploadLimit))

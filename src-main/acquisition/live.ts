@@ -52,6 +52,7 @@ export class LiveView implements AsyncDisposable {
   #waiting: Frame | null = null
   #inFlight: AbortController | null = null
   #normalisation: { readonly value: Normalisation; readonly key: string; readonly age: number } | null = null
+  #held = false
   #lastFrame = -1
 
   constructor(private readonly inference: Inference) {}
@@ -120,6 +121,11 @@ export class LiveView implements AsyncDisposable {
     }
     this.#state.patch({ enhance: on, model, inferenceFps: 0, latencyMs: null, problem: null })
     if (on && this.#newest && this.#camera) this.#offer(this.#newest)
+  }
+
+  /** While held, as during a recording, the running normalisation stays as it is: one series, one offset and scale. */
+  holdNormalisation(held: boolean): void {
+    this.#held = held
   }
 
   /** Forgets what was seen: the next pictures are of something else. */
@@ -200,7 +206,7 @@ export class LiveView implements AsyncDisposable {
   /** Frames of one series share a normalisation, or the picture would flicker; another light, exposure or objective begins a new one. */
   #runningNormalisation(frame: Frame, model: string): Normalisation | null {
     const known = this.#normalisation
-    if (!known || known.key !== seriesKey(frame, model) || known.age >= estimateEvery) return null
+    if (!known || known.key !== seriesKey(frame, model) || (known.age >= estimateEvery && !this.#held)) return null
     this.#normalisation = { ...known, age: known.age + 1 }
     return known.value
   }

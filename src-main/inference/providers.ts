@@ -19,12 +19,12 @@ export interface ProbeOptions {
   readonly supported: readonly string[]
   /** Providers that must not be tried, and why. */
   readonly skip: Readonly<Record<string, string>>
-  /** Runs a small network on the provider and throws if it cannot, or if the result is wrong. */
-  readonly probe: (provider: string) => Promise<void>
+  /** Runs a small network on the provider and on the CPU; throws if it cannot, or if they differ. Says in a sentence what was found. */
+  readonly probe: (provider: string) => Promise<string>
   /** Told before each attempt, so that the host knows what was being tried if the process dies. */
   readonly onProbe: (provider: string) => Promise<void>
-  /** What to say of the one that is used. */
-  readonly describe: (provider: string) => string
+  /** What to say of the CPU where it is used. */
+  readonly cpu: string
 }
 
 /** Tries providers in order. The CPU is not tried out: where it fails, nothing works. */
@@ -37,9 +37,9 @@ export async function chooseProvider(options: ProbeOptions): Promise<{ readonly 
   const providers: ProviderReport[] = []
   let provider: string | null = null
   for (const id of tried) {
-    const reason = provider ? `Not needed: ${names[provider]} works.` : await refusal(id, options)
-    if (!provider && reason === null) provider = id
-    providers.push({ id, used: provider === id, reason: reason ?? options.describe(id) })
+    const { works, reason } = provider ? { works: false, reason: `Not needed: ${names[provider]} works.` } : await tryOut(id, options)
+    if (works) provider = id
+    providers.push({ id, used: works, reason })
   }
   for (const id of known) {
     if (!tried.includes(id)) providers.push({ id, used: false, reason: `Not tried: ${names[choice]} was chosen in the settings.` })
@@ -51,17 +51,18 @@ export async function chooseProvider(options: ProbeOptions): Promise<{ readonly 
   return { provider, providers }
 }
 
-/** Why a provider cannot be used; null = it can. */
-async function refusal(id: string, { supported, skip, probe, onProbe }: ProbeOptions): Promise<string | null> {
-  if (skip[id]) return skip[id]
-  if (!supported.includes(id)) return `${names[id]} is not part of ONNX Runtime on this platform (${process.platform}).`
-  if (id === 'cpu') return null
+/** Whether a provider can be used, and what proves it or stands against it. */
+async function tryOut(id: string, { supported, skip, probe, onProbe, cpu }: ProbeOptions): Promise<{ works: boolean; reason: string }> {
+  if (skip[id]) return { works: false, reason: skip[id] }
+  if (!supported.includes(id)) {
+    return { works: false, reason: `${names[id]} is not part of ONNX Runtime on this platform (${process.platform}).` }
+  }
+  if (id === 'cpu') return { works: true, reason: cpu }
   try {
     await onProbe(id)
-    await probe(id)
-    return null
+    return { works: true, reason: await probe(id) }
   } catch (error) {
-    return explain(id, messageOf(error))
+    return { works: false, reason: explain(id, messageOf(error)) }
   }
 }
 

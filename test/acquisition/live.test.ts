@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { LiveView } from '#main/acquisition/live.ts'
+import type { Normalisation } from '#main/inference/inference.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
 import { AppError } from '#shared/errors.ts'
@@ -66,6 +67,44 @@ describe('live view', () => {
     expect(provenance.sha256).toMatch(/^[0-9a-f]{64}$/)
     expect(width).toBe(128)
     expect(metadata.pixelSizeUm).toBeCloseTo(0.325, 6)
+  })
+
+  it('follows the light slowly with one running normalisation, and leaves it alone while it is held', async () => {
+    const given: (Normalisation | null)[] = []
+    const watched = new LiveView({
+      ...inference,
+      state: inference.state,
+      models: inference.models,
+      predict: (request, signal) => {
+        given.push(request.normalisation ?? null)
+        return inference.predict(request, signal)
+      },
+    })
+    await watched.start(camera)
+    watched.setEnhance(true, model)
+    const look = async (frames: number) => {
+      given.length = 0
+      for (let i = 0; i < frames; i++) {
+        const next = new Promise((resolve) => {
+          const off = watched.onEnhanced((frame) => {
+            off()
+            resolve(frame)
+          })
+        })
+        camera.give()
+        await next
+      }
+      return [...given]
+    }
+    const running = await look(20)
+    expect(running.filter((each) => each === null).length).toBeGreaterThan(1)
+    watched.holdNormalisation(true)
+    const held = await look(20)
+    expect(held[0]).not.toBeNull()
+    expect(held.every((each) => each?.offset === held[0]?.offset && each?.scale === held[0]?.scale)).toBe(true)
+    watched.holdNormalisation(false)
+    expect(await look(10)).toContain(null)
+    await watched[Symbol.asyncDispose]()
   })
 
   it('says why the network made no picture, and goes on showing the camera', async () => {

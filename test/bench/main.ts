@@ -12,6 +12,7 @@ import { benchPipeline } from './pipeline.ts'
 import { benchPreview } from './preview.ts'
 import { benchRecord } from './record.ts'
 import { benchSerial } from './serial.ts'
+import { benchTiledMemory } from './tiled-memory.ts'
 
 const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' }, write: { type: 'boolean' } } })
 const folder = await mkdtemp(join(tmpdir(), 'deepscope-bench-'))
@@ -19,6 +20,7 @@ const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   'live-efficiency': benchLive,
   'pipeline-efficiency-512': () => benchPipeline(512, 24),
   'pipeline-efficiency-4096': () => benchPipeline(4096, 2),
+  'tiled-memory-mib': () => benchTiledMemory(folder),
   'serial-added-latency-ms': benchSerial,
   'preview-efficiency': benchPreview,
   'record-efficiency': () => benchRecord(folder),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +12,11 @@ import { caseFolder, withoutNormalisation, writePackage } from './packages.ts'
 
 /** Tests of other files and a training may share the machine. */
 vi.setConfig({ testTimeout: 60_000 })
+
+/** Chromium brings a Vulkan driver that needs no graphics processor. */
+const softwareVulkan = ['/usr/lib/chromium', '/usr/lib64/chromium-browser', '/opt/google/chrome']
+  .map((place) => join(place, 'vk_swiftshader_icd.json'))
+  .find((path) => existsSync(path))
 
 let worker: Bundle
 let folder: string
@@ -208,6 +214,26 @@ describe('the process', () => {
     expect(providers.map(({ id }) => id)).toContain('cpu')
     for (const { reason } of providers) expect(reason.length).toBeGreaterThan(10)
   })
+
+  test.skipIf(softwareVulkan === undefined)(
+    'WebGPU, here on a software driver, is proved against the CPU and computes the same',
+    async () => {
+      const before = process.env.VK_ICD_FILENAMES
+      process.env.VK_ICD_FILENAMES = softwareVulkan
+      try {
+        const [gpu, cpu] = [start({ provider: 'webgpu' }), start()]
+        await until(gpu, ({ status }) => status === 'ready', 20_000)
+        const [report] = gpu.state.value.providers
+        expect(report).toMatchObject({ id: 'webgpu', used: true, reason: expect.stringMatching(/the same on it and on the CPU .* ms\.$/) })
+        const [a, b] = await Promise.all([gpu, cpu].map((inference) => inference.predict(request('restore'))))
+        expect(a?.provenance).toMatchObject({ provider: 'webgpu', warnings: [] })
+        for (const [i, value] of b?.image.entries() ?? []) expect(Math.abs((a?.image[i] as number) - value)).toBeLessThan(1e-3)
+      } finally {
+        if (before === undefined) delete process.env.VK_ICD_FILENAMES
+        else process.env.VK_ICD_FILENAMES = before
+      }
+    },
+  )
 
   test('falls back to the CPU where the chosen processor is not there', async () => {
     const inference = startInference({
