@@ -272,6 +272,7 @@ class InferenceHost implements RunningInference {
     this.#supervisor.succeeded()
     const request = this.#requests.settle(message.id)
     if (message.type !== 'failure') {
+      request?.onProgress(1)
       request?.resolve({ message, payload })
       return
     }
