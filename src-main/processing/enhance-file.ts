@@ -87,7 +87,7 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
   const pixelSizeUm = given ?? source.pixelSizeUm
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
   const work: Work = { request, source, name, pixelSizeUm, inference, judge, facts: fileFacts(source, pixelSizeUm) }
-  if (await isLarge(work)) return await enhanceLarge(work, output)
+  if (await isLarge(work)) return await enhanceLarge(work, output, use.inputUnits)
   const training = await inference.training(request.model)
   const judged: JudgedPlane[] = []
   const normalisations = await measure(work)

@@ -25,7 +25,7 @@ export async function isLarge({ inference, request, source, pixelSizeUm }: Work)
 }
 
 /** As `enhanceFile`, for its work so far. The picture is too large for the instruments of trust, and says so. */
-export async function enhanceLarge(work: Work, output: string): Promise<EnhanceResult> {
+export async function enhanceLarge(work: Work, output: string, inputUnits: boolean): Promise<EnhanceResult> {
   const { request, source, pixelSizeUm, inference, name } = work
   const { signal } = request
   const { width, height, planes, sizeC } = source
@@ -83,7 +83,7 @@ export async function enhanceLarge(work: Work, output: string): Promise<EnhanceR
   const { prediction } = look
   const pictures: { before: Picture; after: Picture } = { before: before.picture, after: look.reducer.picture }
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
-  if (preview) await writePreview(preview, { ...pictures, width: prediction.width, name, prediction })
+  if (preview) await writePreview(preview, { ...pictures, inputUnits, width: prediction.width, name, prediction })
   return {
     output,
     others: [],
@@ -92,6 +92,7 @@ export async function enhanceLarge(work: Work, output: string): Promise<EnhanceR
     verdict: null,
     facts: work.facts,
     original: false,
+    inputUnits,
     warnings,
     provenance: { ...prediction.provenance, warnings },
     planes,
