@@ -67,7 +67,8 @@ async function inspect(
         height: plane.height,
         data: plane.data,
         pixelSizeUm: facts.pixelSizeUm,
-        priority: 'batch',
+        // A person waits for it, as for a snap: as a batch it would starve behind live view, which always has a next frame.
+        priority: 'live',
         ...(normalisation ? { normalisation } : {}),
       },
       signal,

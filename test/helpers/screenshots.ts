@@ -29,7 +29,7 @@ export async function takeScreenshots(home: string, images: string): Promise<str
     await take('live')
     await page.getByTestId('verdict-badge').click()
     await page.getByTestId('inspect').click()
-    await page.getByTestId('standing-still').waitFor({ timeout: 120_000 })
+    await page.getByTestId('standing-still').waitFor({ timeout: 300_000 })
     await page.getByTestId('map-error').click()
     await take('trust')
     await page.getByTestId('inspect-leave').click()
