@@ -4,7 +4,6 @@ import type { Reading, Reason } from '#shared/trust.ts'
 import { features, tileSide } from './features.ts'
 import { limits } from './limits.ts'
 import type { Finding } from './metadata-guard.ts'
-import type { NoiseModel } from './noise.ts'
 import { cut, type Plane, percentileOf } from './plane.ts'
 import type { InputStatistics, Training } from './training.ts'
 
@@ -132,9 +131,8 @@ export function saturatedShare(data: Pixels, top: number | null): number {
 export interface DistributionInput {
   readonly unfamiliarity: Unfamiliarity | null
   readonly saturated: number
-  readonly noise: NoiseModel
-  /** 99.9th − 1st percentile of the input, in its units. */
-  readonly range: number
+  /** At the brightest, from the noise; null = not known. */
+  readonly photons: number | null
   readonly training: Training
   /** The package has statistics for this pixel size. */
   readonly known: boolean
@@ -192,8 +190,7 @@ function saturation({ saturated }: DistributionInput): Row {
   return { ...row, status: far ? 'do-not-use' : 'caution', message }
 }
 
-function light({ noise, range, training: { photons: trained }, unfamiliarity: found }: DistributionInput): Row {
-  const value = noise.slope > 0 ? range / noise.slope : null
+function light({ photons: value, training: { photons: trained }, unfamiliarity: found }: DistributionInput): Row {
   const expected = trained && `${trained[0]} … ${trained[1]}`
   const row = { id: 'photons', label: 'Photons at the brightest, from the noise', value, unit: '', expected }
   if (value === null || !trained) return { ...row, status: 'not-measured' }

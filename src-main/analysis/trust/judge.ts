@@ -8,7 +8,7 @@ import { fourierRing } from './fourier-ring.ts'
 import { intensityHonesty } from './intensity.ts'
 import { disagreementMap, errorMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
 import { metadataGuard } from './metadata-guard.ts'
-import { noiseOf, noiseOfPair } from './noise.ts'
+import { type NoiseModel, noiseOf, noiseOfPair } from './noise.ts'
 import { cut, type Plane, percentileOf, planeOf } from './plane.ts'
 import { resolution } from './resolution.ts'
 import { type Explanation, explain, unexplained } from './squirrel.ts'
@@ -63,6 +63,7 @@ export function judge(request: JudgeRequest): Judgement {
     depth === 'full' ? { input: whole, output: result } : middle(whole, result, depth === 'light' ? lightSide : planeSide)
   const next = second && depth === 'full' ? planeOf(second.input.width, second.input.height, second.input.data) : null
   const noise = next ? noiseOfPair(input, next) : noiseOf(input)
+  const photons = photonsOf(input, noise)
   const statistics = training.statistics.find(({ pixelSizeUm }) => near(pixelSizeUm, facts.pixelSizeUm)) ?? null
   const found = unfamiliarity(depth === 'light' ? input : whole, statistics, tilesAlong[depth])
   const fit = explanationApplies(training) ? explain(input, output, noise) : null
@@ -75,8 +76,7 @@ export function judge(request: JudgeRequest): Judgement {
     distribution({
       unfamiliarity: found,
       saturated: saturation(request),
-      noise,
-      range: rangeOf(input),
+      photons,
       training,
       known: statistics !== null,
     }),
@@ -84,7 +84,7 @@ export function judge(request: JudgeRequest): Judgement {
     fit && spots
       ? explanation(fit, extreme(spots))
       : noExplanation('This network’s output is not meant to look like its input.', 'not-applicable'),
-    resolutions(request, input, output, next),
+    resolutions(request, input, output, next, photons),
     intensity,
   ]
   const maps = depth === 'full' ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found }) : []
@@ -122,15 +122,16 @@ function saturation({ facts, input }: JudgeRequest): number {
   return saturatedShare(input.data, top)
 }
 
-function rangeOf({ data }: Plane): number {
+/** Shot noise has one unit of variance for each photon: the brightest structure's photons are its range over the slope of the noise. */
+function photonsOf({ data }: Plane, { slope }: NoiseModel): number | null {
   const sorted = data.slice().sort()
-  return percentileOf(sorted, 99.9) - percentileOf(sorted, 1)
+  return slope > 0 ? (percentileOf(sorted, 99.9) - percentileOf(sorted, 1)) / slope : null
 }
 
 /** Pictures smaller than this tell nothing of their resolution. */
 const smallest = 32
 
-function resolutions(request: JudgeRequest, input: Plane, output: Plane, next: Plane | null) {
+function resolutions(request: JudgeRequest, input: Plane, output: Plane, next: Plane | null, photons: number | null) {
   const { depth, second, facts, training, outputPixelUm } = request
   const large = Math.min(input.width, input.height) >= smallest
   const nextOutput = second ? planeOf(second.output.width, second.output.height, second.output.data) : null
@@ -140,6 +141,7 @@ function resolutions(request: JudgeRequest, input: Plane, output: Plane, next: P
     rings: large && next && nextOutput ? { input: fourierRing(input, next), output: fourierRing(output, nextOutput) } : null,
     inputPixelUm: facts.pixelSizeUm,
     outputPixelUm,
+    photons,
     judged: explanationApplies(training),
   })
 }

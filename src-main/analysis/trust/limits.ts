@@ -14,7 +14,7 @@ export const limits = {
   wavelengthFar: 0.12,
 
   /** Distance of the features over the package's 99th percentile: caution, do not use. *Calibrated.* */
-  distance: 2.3,
+  distance: 2.75,
   distanceFar: 12,
   /** Spread of the ring powers of a tile, decades, below which its spectrum is flat: nothing but noise. A periodogram of noise gives 0.06. */
   flat: 0.25,
@@ -25,22 +25,30 @@ export const limits = {
   dim: 4,
 
   /** RSP over its ceiling. *Calibrated.* */
-  rsp: 0.97,
+  rsp: 0.985,
   rspFar: 0.85,
   /** Below this ceiling the input is so noisy that the comparison tells nothing. */
   ceiling: 0.3,
   /** Standard deviations of an unexplained spot. *Calibrated.* */
-  unexplained: 18,
+  unexplained: 20,
 
-  /** Highest frequency with structure, share of the sampling limit, in the input: below, out of focus or too dim. *Calibrated.* */
-  frequency: 0.36,
+  /** Highest frequency with structure, share of the sampling limit, in a dim and in a bright input; see `frequencyLimit`. *Calibrated.* */
+  frequency: { dim: 0.305, bright: 0.455, dimPhotons: 100, brightPhotons: 500 },
   frequencyFar: 0.12,
 
-  /** Predicted error (median of the brightest tenth) as a share of the picture's range. */
-  scale: 0.25,
+  /** Predicted error (median of the brightest tenth) as a share of the picture's range. *Calibrated.* */
+  scale: 0.11,
   /** Standard deviation over shifts, flips and noise as a share of that of the picture. *Calibrated.* */
   disagreement: 0.25,
 
   fluxSlope: 0.05,
   fluxRange: 10,
 } as const
+
+/** Below this share of the sampling limit an input is out of focus: the more light there is, the finer the structure it must show. */
+export function frequencyLimit(photons: number | null): number {
+  const { dim, bright, dimPhotons, brightPhotons } = limits.frequency
+  if (photons === null) return dim
+  const share = Math.log(Math.max(photons, 1) / dimPhotons) / Math.log(brightPhotons / dimPhotons)
+  return dim + (bright - dim) * Math.min(1, Math.max(0, share))
+}

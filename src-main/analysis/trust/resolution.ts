@@ -2,7 +2,7 @@
 import type { Reading, Reason } from '#shared/trust.ts'
 import type { Decorrelation } from './decorrelation.ts'
 import type { FourierRing } from './fourier-ring.ts'
-import { limits } from './limits.ts'
+import { frequencyLimit, limits } from './limits.ts'
 import type { Finding } from './metadata-guard.ts'
 
 export interface ResolutionInput {
@@ -14,13 +14,16 @@ export interface ResolutionInput {
   readonly rings: { readonly input: FourierRing; readonly output: FourierRing } | null
   readonly inputPixelUm: number | null
   readonly outputPixelUm: number | null
+  /** At the brightest, from the noise; null = not known. */
+  readonly photons: number | null
   /** Whether the package's training says what to expect; other networks are shown without judgement. */
   readonly judged: boolean
 }
 
-export function resolution({ input, output, rings, inputPixelUm, outputPixelUm, judged }: ResolutionInput): Finding {
+export function resolution({ input, output, rings, inputPixelUm, outputPixelUm, photons, judged }: ResolutionInput): Finding {
   const reasons: Reason[] = []
-  const poor = judged && input !== null && input.frequency < limits.frequency
+  const least = frequencyLimit(photons)
+  const poor = judged && input !== null && input.frequency < least
   if (poor)
     reasons.push({
       instrument: 'resolution',
@@ -54,7 +57,7 @@ export function resolution({ input, output, rings, inputPixelUm, outputPixelUm, 
       value: input === null ? null : 100 * input.frequency,
       unit: '% of the sampling limit',
       side: 'input' as const,
-      expected: judged ? `at least ${100 * limits.frequency}` : null,
+      expected: judged ? `at least ${(100 * least).toFixed(0)}, for this much light` : null,
       status: judged ? (poor ? (reasons[0]?.level ?? null) : ('fine' as const)) : null,
     },
   ]

@@ -1,0 +1,167 @@
+/** Seeded frames for the trust instruments: in range, and with one kind of trouble each. Made with the demo microscope's optics. */
+import { Detector, detector } from '#main/devices/simulated/noise.ts'
+import { hash, Random } from '#main/devices/simulated/random.ts'
+import { PoseRenderer } from '#main/devices/simulated/render-field.ts'
+import { endothelialLayer } from '#main/devices/simulated/specimen.ts'
+import { type ChannelId, channels, Emitters, type Specimen } from '#main/devices/simulated/specimen-emitters.ts'
+import { letter, ring, type ShapeName, shapeNames, shapeSpecimen } from './shapes.ts'
+
+export const kinds = [
+  'in range',
+  'noise only',
+  'out-of-family structure',
+  'wrong pixel size, stated',
+  'wrong pixel size, unknown',
+  'wrong pixel size, misstated',
+  'defocus',
+  'saturation',
+  'rare structure',
+] as const
+export type Kind = (typeof kinds)[number]
+
+/** Side of a frame, camera pixels. */
+export const side = 192
+/** Side of the truth's middle that is compared, its own pixels. */
+export const truthSide = 192
+const pixelUm = 0.65
+const wrongPixels = [0.16, 0.45, 1.0, 1.3] as const
+const specimenSeed = 4242
+
+export interface Sample {
+  readonly counts: Uint16Array
+  /** What the metadata say; null = nothing. */
+  readonly statedUm: number | null
+  readonly numericalAperture: number
+  readonly emissionNm: number
+  readonly photons: number
+  /** The middle of what a 20×/0.75 sees without noise, on pixels of `outputUm`; null where there is nothing. */
+  truth(outputUm: number): Float32Array
+  readonly trueUm: number
+}
+
+interface Scene {
+  readonly specimen: Specimen
+  readonly key: string
+  readonly channel: ChannelId
+  readonly x: number
+  readonly y: number
+  readonly z: number
+}
+
+const renderers = new Map<string, PoseRenderer>()
+
+/** The last few renderers are kept, since frames of one seed share them. */
+function render({ specimen, key, channel, x, y, z }: Scene, numericalAperture: number, pixel: number, width: number): Float32Array {
+  const name = [key, channel, numericalAperture, pixel, width].join()
+  let renderer = renderers.get(name)
+  if (!renderer) {
+    if (renderers.size > 8) renderers.delete(renderers.keys().next().value as string)
+    const objective = { id: 'o', label: 'o', magnification: 6.5 / pixel, numericalAperture, pixelSizeUm: pixel }
+    renderer = new PoseRenderer({ specimen, objective, width, height: width })
+    renderers.set(name, renderer)
+  }
+  return renderer.expected({ x, y, z, objective: 'o', light: { [channel]: 100 } }, 20)
+}
+
+/** Scales a picture so that its brightest structure has so many photons above the ground. */
+function lit(expected: Float32Array, photons: number): { readonly picture: Float32Array; readonly factor: number } {
+  const sorted = expected.slice().sort()
+  const at = (share: number) => sorted[Math.floor(share * (sorted.length - 1))] as number
+  const factor = photons / Math.max(1e-6, at(0.999) - at(0.01))
+  return { picture: expected.map((value) => value * factor), factor }
+}
+
+const demo = endothelialLayer(specimenSeed)
+
+/** What to draw on top of the specimen, and how bright against its brightest structure. */
+export interface Rarity {
+  readonly shape: 'letter' | 'ring' | 'patch'
+  readonly x: number
+  readonly y: number
+  readonly brightness: number
+}
+
+export function rarities(seed: number): Rarity[] {
+  const random = new Random(hash(seed, 55))
+  return (['letter', 'ring', 'patch', 'letter'] as const).map((shape) => ({
+    shape,
+    x: random.uniform(-30, 30),
+    y: random.uniform(-30, 30),
+    brightness: random.uniform(0.2, 0.8),
+  }))
+}
+
+/** The same seed and kind give the same frame. `rarity`: for the rare structure only. */
+export function sample(kind: Kind, seed: number, rarity: Rarity | null = null): Sample {
+  const random = new Random(hash(seed, 9))
+  const channel = (['A', 'B', 'C'] as const)[seed % 3] as ChannelId
+  const place = { x: random.uniform(-2500, 2500), y: random.uniform(-2500, 2500), z: random.uniform(0, 3) }
+  const photons = Math.exp(random.uniform(Math.log(30), Math.log(4000)))
+  const base: Scene = { specimen: demo, key: 'demo', channel, ...place }
+  const wrong = kind.startsWith('wrong')
+  const trueUm = wrong ? (wrongPixels[seed % wrongPixels.length] as number) : pixelUm
+  const scene = sceneOf(kind, seed, base, random)
+  const expected = render(scene, 0.4, trueUm, side)
+  const { picture, factor } = lit(expected, photons)
+  if (kind === 'noise only') picture.fill(Math.exp(random.uniform(0, 7)))
+  const extra = rarity ? rare(rarity, base, photons) : null
+  if (extra) for (let i = 0; i < picture.length; i++) picture[i]! += extra.factor * (extra.picture[i] as number)
+  const counts = new Detector(hash(seed, kinds.indexOf(kind))).expose(picture)
+  if (kind === 'saturation') saturate(counts, random.uniform(0.002, 0.05))
+  const stated = kind === 'wrong pixel size, unknown' ? null : kind === 'wrong pixel size, stated' ? trueUm : pixelUm
+  return {
+    counts,
+    statedUm: stated,
+    numericalAperture: 0.4,
+    emissionNm: channels[channel].emissionNm,
+    photons,
+    trueUm,
+    truth: (outputUm) => {
+      const focused = kind === 'defocus' ? base : scene
+      const clean = render(focused, 0.75, outputUm, truthSide).map((value) => value * factor)
+      if (kind === 'noise only') clean.fill(1)
+      if (extra) {
+        const above = render(extra.scene, 0.75, outputUm, truthSide)
+        for (let i = 0; i < clean.length; i++) clean[i]! += extra.factor * (above[i] as number)
+      }
+      return clean
+    },
+  }
+}
+
+function sceneOf(kind: Kind, seed: number, base: Scene, random: Random): Scene {
+  if (kind === 'out-of-family structure') {
+    const shape = shapeNames[seed % shapeNames.length] as ShapeName
+    const variant = seed % 15
+    return { ...base, specimen: shapeSpecimen(shape, variant), key: `${shape}${variant}`, channel: 'B', z: 0.5 }
+  }
+  // The training's specimens reach 4 µm from the focus; the demo's cells 6 µm up from the glass.
+  if (kind === 'defocus') return { ...base, z: random.uniform() < 0.5 ? -random.uniform(8, 16) : 6 + random.uniform(8, 16) }
+  return base
+}
+
+function rare({ shape, x, y, brightness }: Rarity, base: Scene, photons: number) {
+  const [cx, cy] = [base.x + x, base.y + y]
+  const draw = (into: Emitters) => {
+    if (shape === 'letter') letter(into, Math.abs(Math.round(cx)), cx - 3, cy - 4, 8, 0.3, 100)
+    if (shape === 'ring') ring(into, cx, cy, 4, 0.3, 100)
+    if (shape === 'patch') for (let i = -3; i <= 3; i++) for (let j = -3; j <= 3; j++) into.add(cx + 1.6 * i, cy + 1.6 * j, 0.5, 0.1, 100)
+  }
+  const specimen: Specimen = {
+    haze: () => 0,
+    visit: (_channel, _area, _spacing, callback) => {
+      const emitters = new Emitters()
+      draw(emitters)
+      callback(emitters)
+    },
+  }
+  const scene: Scene = { ...base, specimen, key: `rare${shape}${cx},${cy}` }
+  const picture = render(scene, 0.4, pixelUm, side)
+  return { scene, picture, factor: (brightness * photons) / picture.reduce((a, b) => Math.max(a, b), 1e-9) }
+}
+
+/** Clips the brightest share of the pixels, as a camera does whose range ends there. */
+function saturate(counts: Uint16Array, share: number): void {
+  const top = counts.slice().sort()[Math.floor((1 - share) * (counts.length - 1))] as number
+  for (let i = 0; i < counts.length; i++) if ((counts[i] as number) > top) counts[i] = Math.max(top, detector.offset)
+}
