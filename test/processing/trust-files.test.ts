@@ -63,8 +63,8 @@ describe('an enhanced stack of noise', () => {
       `import sys, json, tifffile\nprint(json.dumps(tifffile.TiffFile(json.load(sys.stdin)['path']).ome_metadata))`,
       { path: result.output },
     )
-    expect(xml).toMatch(/K="verdict">do not use</)
-    expect(xml).toMatch(/K="verdictReason1">distribution: There is nothing but noise/)
+    expect(xml).toMatch(/K="Verdict">do not use</)
+    expect(xml).toMatch(/K="Reason 1">distribution: There is nothing but noise/)
     const rows = await runPython<Record<string, string>[]>(
       `import sys, json, csv\nprint(json.dumps(list(csv.DictReader(open(json.load(sys.stdin)['path'], encoding='utf-8', newline='')))))`,
       { path: result.table },

@@ -50,12 +50,12 @@ interface Scene {
 
 const renderers = new Map<string, PoseRenderer>()
 
-/** The last few renderers are kept, since frames of one seed share them. */
+/** Renderers are kept: their tables take longer than a frame. Some 30 MB each. */
 function render({ specimen, key, channel, x, y, z }: Scene, numericalAperture: number, pixel: number, width: number): Float32Array {
   const name = [key, channel, numericalAperture, pixel, width].join()
   let renderer = renderers.get(name)
   if (!renderer) {
-    if (renderers.size > 8) renderers.delete(renderers.keys().next().value as string)
+    if (renderers.size >= 30) renderers.delete(renderers.keys().next().value as string)
     const objective = { id: 'o', label: 'o', magnification: 6.5 / pixel, numericalAperture, pixelSizeUm: pixel }
     renderer = new PoseRenderer({ specimen, objective, width, height: width })
     renderers.set(name, renderer)
@@ -132,30 +132,38 @@ export function sample(kind: Kind, seed: number, rarity: Rarity | null = null): 
 function sceneOf(kind: Kind, seed: number, base: Scene, random: Random): Scene {
   if (kind === 'out-of-family structure') {
     const shape = shapeNames[seed % shapeNames.length] as ShapeName
-    const variant = seed % 15
-    return { ...base, specimen: shapeSpecimen(shape, variant), key: `${shape}${variant}`, channel: 'B', z: 0.5 }
+    return { ...base, specimen: shapeSpecimen(shape, shapeNames.indexOf(shape)), key: shape, channel: 'B', z: 0.5 }
   }
   // The training's specimens reach 4 µm from the focus; the demo's cells 6 µm up from the glass.
   if (kind === 'defocus') return { ...base, z: random.uniform() < 0.5 ? -random.uniform(8, 16) : 6 + random.uniform(8, 16) }
   return base
 }
 
+/** Rare structures stand far from each other in a specimen of their own: the frame's place decides which one it sees. */
+const farApart = 400
+const rareShapes = ['letter', 'ring', 'patch'] as const
+
+const rareSpecimen: Specimen = {
+  haze: () => 0,
+  visit: (_channel, area, _spacing, callback) => {
+    const emitters = new Emitters()
+    for (let i = Math.ceil(area.left / farApart); i * farApart <= area.right; i++)
+      for (let j = Math.ceil(area.top / farApart); j * farApart <= area.bottom; j++) drawRare(emitters, i, j)
+    callback(emitters)
+  },
+}
+
+function drawRare(into: Emitters, i: number, j: number): void {
+  const [x, y] = [i * farApart, j * farApart]
+  const shape = rareShapes[((j % 3) + 3) % 3]
+  if (shape === 'letter') letter(into, i, x - 3, y - 4, 8, 0.3, 100)
+  else if (shape === 'ring') ring(into, x, y, 4, 0.3, 100)
+  else for (let k = -3; k <= 3; k++) for (let l = -3; l <= 3; l++) into.add(x + 1.6 * k, y + 1.6 * l, 0.5, 0.1, 100)
+}
+
 function rare({ shape, x, y, brightness }: Rarity, base: Scene, photons: number) {
-  const [cx, cy] = [base.x + x, base.y + y]
-  const draw = (into: Emitters) => {
-    if (shape === 'letter') letter(into, Math.abs(Math.round(cx)), cx - 3, cy - 4, 8, 0.3, 100)
-    if (shape === 'ring') ring(into, cx, cy, 4, 0.3, 100)
-    if (shape === 'patch') for (let i = -3; i <= 3; i++) for (let j = -3; j <= 3; j++) into.add(cx + 1.6 * i, cy + 1.6 * j, 0.5, 0.1, 100)
-  }
-  const specimen: Specimen = {
-    haze: () => 0,
-    visit: (_channel, _area, _spacing, callback) => {
-      const emitters = new Emitters()
-      draw(emitters)
-      callback(emitters)
-    },
-  }
-  const scene: Scene = { ...base, specimen, key: `rare${shape}${cx},${cy}` }
+  const i = Math.abs(Math.round(base.x + x)) % 997
+  const scene: Scene = { ...base, specimen: rareSpecimen, key: 'rare', x: i * farApart - x, y: rareShapes.indexOf(shape) * farApart - y }
   const picture = render(scene, 0.4, pixelUm, side)
   return { scene, picture, factor: (brightness * photons) / picture.reduce((a, b) => Math.max(a, b), 1e-9) }
 }

@@ -1,7 +1,8 @@
 /**
  * `npm run evaluate:trust`: judges seeded frames of every kind of trouble and writes the table in docs/trust.md. Results are kept frame by
  * frame under build/, so that a run that was cut short goes on where it ended. `--calibrate` judges in-range frames of other seeds
- * and prints the percentiles that the limits were set by; `--minutes n` ends after so long.
+ * and prints the percentiles that the limits were set by; `--frames n` judges so many of each kind,
+ * `--minutes n` ends after so long.
  */
 import { createHash } from 'node:crypto'
 import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
@@ -18,15 +19,18 @@ import { bestClassical, lack, middle, raised } from './restore.ts'
 import { calibration, type Row, writeTable } from './table.ts'
 
 const model = 'widefield-sr'
-const framesEach = 200
+const option = (name: string, otherwise: number) => {
+  const at = process.argv.indexOf(name)
+  return at < 0 ? otherwise : Number(process.argv[at + 1])
+}
+const framesEach = option('--frames', 200)
 /** Frames of each kind whose output is compared with the truth. */
-const comparedEach = 25
+const comparedEach = 20
 const firstSeed = 1000
 const calibrationSeed = 900_000
 
 const calibrate = process.argv.includes('--calibrate')
-const minutes = Number(process.argv[process.argv.indexOf('--minutes') + 1] ?? Number.NaN)
-const deadline = process.argv.includes('--minutes') ? Date.now() + minutes * 60_000 : Number.POSITIVE_INFINITY
+const deadline = Date.now() + option('--minutes', Number.POSITIVE_INFINITY) * 60_000
 
 await using inference = startInference({ modelsFolders: [join(rootFolder, 'models')], provider: 'cpu' })
 const training = await inference.training(model)
