@@ -76,7 +76,7 @@ const words = { fine: 'fine', caution: 'caution', 'do-not-use': 'do not use' } a
 
 /** One line for a person: "verdict: caution – reason". */
 export function verdictLine(verdict: Verdict | null): string {
-  if (!verdict) return 'verdict: none – the instruments judge networks that take one plane at a time.'
+  if (!verdict) return 'verdict: none – the instruments judge networks that take one plane at a time, and planes that fit in memory.'
   const { level, reasons } = verdict
   return `verdict: ${words[level]}${reasons.length > 0 ? ` – ${reasons.map(({ message }) => message).join(' ')}` : ''}`
 }
