@@ -47,7 +47,10 @@ export async function importPackage(source: string, folder: string, request: Imp
   const ending = zipped ? '.zip' : ''
   const temporary = join(folder, `${temporaryPrefix}${randomUUID()}${ending}`)
   try {
-    await mkdir(folder, { recursive: true })
+    // Not recursive: where a file system takes no folders, Node 20 would try for ever.
+    await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error
+    })
     await sweep(folder)
     if (zipped) await copyFile(from, temporary, constants.COPYFILE_FICLONE)
     else await copyTree(from, temporary, { files: 0, bytes: 0, ...(request.signal ? { signal: request.signal } : {}) })

@@ -8,6 +8,7 @@ import { detailsOf } from '../inference/describe-model.ts'
 import type { ModelLibrary } from '../inference/library.ts'
 import { startInference } from '../inference/process.ts'
 import { inUse } from '../model-use.ts'
+import { makeFolder, storageError } from '../storage/disk.ts'
 import type { CommandIo } from './commands.ts'
 
 export interface ModelsOptions {
@@ -59,7 +60,14 @@ export async function testModels(models: readonly string[], options: TestOptions
   return Object.values(results).every(({ passed }) => passed) ? 0 : 1
 }
 
-export async function importModel(path: string, as: string | undefined, { library, json }: ModelsOptions, io: CommandIo): Promise<number> {
+export async function importModel(
+  path: string,
+  as: string | undefined,
+  { library, folders, json }: ModelsOptions,
+  io: CommandIo,
+): Promise<number> {
+  const own = folders.at(-1)
+  if (own) await makeFolder(own).catch(async (error: unknown) => Promise.reject(await storageError(error, own, own)))
   const id = await library.import(resolve(path), { ...(as === undefined ? {} : { as }), ...(io.signal ? { signal: io.signal } : {}) })
   io.out(json ? JSON.stringify({ model: id }) : id)
   return 0
