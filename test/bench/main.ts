@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { rootFolder } from '#main/processes.ts'
 import { benchCamera } from './camera.ts'
+import { benchGuard } from './guard.ts'
 import { benchHostDelay } from './host-delay.ts'
 import { benchLive } from './live.ts'
 import { holds, type Measured } from './measure.ts'
@@ -18,6 +19,7 @@ const { values: options } = parseArgs({ options: { json: { type: 'boolean' }, on
 const folder = await mkdtemp(join(tmpdir(), 'deepscope-bench-'))
 const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   'live-efficiency': benchLive,
+  'guard-cost': benchGuard,
   'pipeline-efficiency-512': () => benchPipeline(512, 24),
   'pipeline-efficiency-4096': () => benchPipeline(4096, 2),
   'tiled-memory-mib': () => benchTiledMemory(folder),
