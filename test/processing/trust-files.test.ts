@@ -58,7 +58,8 @@ describe('an enhanced stack of noise', () => {
     for (const seed of [1, 2]) await writer.writePlane(dark(seed))
     await writer.close()
     const result = await enhanceFile({ path, outFolder: folder, model: 'widefield-sr', preview: false }, { inference, judge })
-    expect(result.verdict).toMatchObject({ level: 'do-not-use', reasons: [{ instrument: 'distribution' }, { instrument: 'resolution' }] })
+    expect(result.verdict?.level).toBe('do-not-use')
+    expect(result.verdict?.reasons.slice(0, 2).map(({ instrument }) => instrument)).toEqual(['distribution', 'resolution'])
     const xml = await runPython<string>(
       `import sys, json, tifffile\nprint(json.dumps(tifffile.TiffFile(json.load(sys.stdin)['path']).ome_metadata))`,
       { path: result.output },

@@ -156,5 +156,13 @@ for (let n = 0; n < count && complete; n++) {
   if (n % 20 === 0) console.error(`${n} of ${count} frames of each kind`)
 }
 if (calibrate) console.log(calibration(rows))
-else if (complete) console.log(writeTable(rows, await judgeRealImages(inference, training, model), join(rootFolder, 'docs', 'trust.md')))
+else if (complete)
+  console.log(
+    writeTable(
+      rows,
+      await judgeRealImages(inference, training, model),
+      `\`${model}\`, weights ${weights.slice(0, 12)}…`,
+      join(rootFolder, 'docs', 'trust.md'),
+    ),
+  )
 else console.error(`${rows.length} of ${count * wanted.length} frames are judged; run again to go on.`)

@@ -61,8 +61,8 @@ const mark = '<!-- measured: written by npm run evaluate:trust -->'
 const end = '<!-- end of what was measured -->'
 
 /** Writes the table between its marks and returns it. */
-export function writeTable(rows: readonly Row[], real: readonly RealRow[], path: string): string {
-  const table = tableOf(rows, real)
+export function writeTable(rows: readonly Row[], real: readonly RealRow[], network: string, path: string): string {
+  const table = `Of ${network}.\n\n${tableOf(rows, real)}`
   const text = readFileSync(path, 'utf8')
   const [from, to] = [text.indexOf(mark), text.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`${path} has no place for the table: “${mark}” … “${end}”.`)
