@@ -71,6 +71,8 @@ export const previewHeaderSchema = z.object({
   pixelType: z.enum(pixelTypes),
   metadata: frameMetadataSchema,
   histogram: histogramSchema,
+  /** End of the exposure → sent to this window, ms, by the host's clock. */
+  ageMs: z.number(),
   /** Only for enhanced frames. */
   provenance: provenanceSchema.nullable(),
   /** Frames of this kind that the window was too slow for, since the stream was opened. */

@@ -168,6 +168,7 @@ function previewOf(frame: Frame, provenance: Provenance | null, dropped: number)
     pixelType: pixelTypeOf(data),
     metadata,
     histogram: histogramOf(data, data instanceof Uint16Array ? 65535 : undefined),
+    ageMs: Math.max(0, Date.now() - metadata.time),
     provenance,
     dropped,
   }

@@ -26,14 +26,14 @@ export function useLivePicture(
   const provenance = shallowRef<Provenance | null>(null)
   const metadata = shallowRef<FrameMetadata | null>(null)
   let drawn: number[] = []
-  const waiting: Partial<Record<Slot, StreamFrame<PreviewHeader>>> = {}
+  const waiting: Partial<Record<Slot, { readonly frame: StreamFrame<PreviewHeader>; readonly received: number }>> = {}
 
-  async function take(frame: StreamFrame<PreviewHeader>): Promise<void> {
+  async function take(frame: StreamFrame<PreviewHeader>, received = performance.now()): Promise<void> {
     const { header, bytes } = frame
     // The network may have been switched off while this frame was on its way.
     if (header.kind === 'enhanced' && !live.state.enhance) return
     if (held.value) {
-      waiting[header.kind] = frame
+      waiting[header.kind] = { frame, received }
       return
     }
     const limits = contrast.observe(header.kind, header.histogram)
@@ -46,10 +46,12 @@ export function useLivePicture(
       if (known?.pixelSizeUm !== pixelSizeUm || known?.objective !== objective) metadata.value = header.metadata
     }
     await target.value?.show(header.kind, { width: header.width, height: header.height, data: pixelsFrom(bytes, header.pixelType) }, limits)
-    if (header.kind === 'raw') drawn.push(performance.now())
+    const now = performance.now()
+    if (header.kind === 'raw') drawn.push(now)
+    else live.drawnLatencyMs = header.ageMs + now - received
   }
 
-  const closers = (['raw', 'enhanced'] as const).map((kind) => backend.receive('live.preview', { kind }, take))
+  const closers = (['raw', 'enhanced'] as const).map((kind) => backend.receive('live.preview', { kind }, (frame) => take(frame)))
   onScopeDispose(() => {
     for (const close of closers) close()
     live.displayFps = 0
@@ -58,15 +60,16 @@ export function useLivePicture(
   watch(held, (now) => {
     if (now) return
     for (const slot of ['raw', 'enhanced'] as const) {
-      const frame = waiting[slot]
+      const kept = waiting[slot]
       delete waiting[slot]
-      if (frame) void take(frame)
+      if (kept) void take(kept.frame, kept.received)
     }
   })
 
   /** A picture of another network, or of none, must not stay on the screen beside a newer one. */
   watch([() => live.state.enhance, () => live.state.model], () => {
     provenance.value = null
+    live.drawnLatencyMs = null
     contrast.observe('enhanced', null)
     void target.value?.show('enhanced', null)
   })

@@ -28,6 +28,8 @@ export const useLive = defineStore('live', () => {
   const displayFps = shallowRef(0)
   /** Frames this window was too slow for. */
   const displayDropped = shallowRef(0)
+  /** End of the camera's exposure → the network's picture of it drawn here, ms; the way over a network cable is not in it. */
+  const drawnLatencyMs = shallowRef<number | null>(null)
   const busy = shallowRef<ReadonlySet<string>>(new Set())
 
   /** Runs one request of a name at a time; a failure is shown. */
@@ -65,5 +67,19 @@ export const useLive = defineStore('live', () => {
       })
     })
 
-  return { state, inference, recording, layout, displayFps, displayDropped, busy, toggle, enhance, snap, startRecording, stopRecording }
+  return {
+    state,
+    inference,
+    recording,
+    layout,
+    displayFps,
+    displayDropped,
+    drawnLatencyMs,
+    busy,
+    toggle,
+    enhance,
+    snap,
+    startRecording,
+    stopRecording,
+  }
 })

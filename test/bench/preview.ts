@@ -131,6 +131,7 @@ const previewHeader: Omit<PreviewHeader, 'histogram'> = {
     emissionNm: 525,
     lightLevel: 50,
   },
+  ageMs: 0,
   provenance: null,
   dropped: 0,
 }

@@ -182,6 +182,13 @@ describe('raw and enhanced', () => {
     expect(await page.getByTestId('network-badge').getAttribute('aria-label')).toContain('not a measurement')
   })
 
+  it('the latency counts on until the enhanced picture is drawn', async () => {
+    const shown = async () => Number((await page.getByTestId('latency').innerText()).match(/\d+/)?.[0])
+    // The host sent it 184 ms after the exposure; drawing comes on top.
+    await expect.poll(shown, patience).toBeGreaterThanOrEqual(184)
+    expect(await shown()).toBeLessThan(184 + 5000)
+  })
+
   it('the curtain follows the pointer and the keys', async () => {
     const curtain = page.getByTestId('curtain')
     const box = await page.getByTestId('viewer').boundingBox()

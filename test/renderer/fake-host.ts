@@ -152,7 +152,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
       const picture = kind === 'raw' ? rawPicture(dx, dy, light()) : enhancedPicture(dx, dy, light())
       const { bytes, ...rest } = imageOf(picture)
       const provenance = kind === 'raw' ? null : fakeProvenance
-      const header = { kind, ...rest, metadata: metadata(kind === 'raw' ? 0.65 : 0.325), provenance, dropped: sink.dropped }
+      const header = { kind, ...rest, metadata: metadata(kind === 'raw' ? 0.65 : 0.325), ageMs: 184, provenance, dropped: sink.dropped }
       void sink.send({ header, bytes }).catch(() => undefined)
     }
     const timer = setInterval(send, kind === 'raw' ? frameMs : frameMs * 4)
@@ -241,7 +241,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         return null
       },
       'live.enhance': ({ on }) => {
-        states.live.patch({ enhance: on, model: fakeProvenance.model, inferenceFps: on ? 6.2 : 0, latencyMs: on ? 184 : null })
+        states.live.patch({ enhance: on, model: fakeProvenance.model, inferenceFps: on ? 6.2 : 0, latencyMs: on ? 180 : null })
         return null
       },
       'live.probe': ({ u, v }) => {
