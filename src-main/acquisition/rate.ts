@@ -1,4 +1,7 @@
-/** Events per second over the last two seconds. */
+/** Intervals without an event after which something slow counts as having stopped. */
+const patience = 3
+
+/** Events per second over the last two seconds; where they come more slowly than that, over the last interval. */
 export class Rate {
   readonly #times: number[] = []
 
@@ -9,11 +12,13 @@ export class Rate {
     this.#forget(now)
   }
 
-  /** per second; 0 when nothing happened within the window. */
+  /** per second; 0 before the second event, and when nothing happened for long. */
   at(now: number): number {
     this.#forget(now)
-    const first = this.#times[0]
-    if (first === undefined || this.#times.length < 2) return 0
+    const [first, second] = this.#times
+    const last = this.#times.at(-1)
+    if (first === undefined || second === undefined || last === undefined) return 0
+    if (now - last > Math.max(this.windowMs, patience * (last - first))) return 0
     return ((this.#times.length - 1) * 1000) / Math.max(1, now - first)
   }
 
@@ -21,7 +26,8 @@ export class Rate {
     this.#times.length = 0
   }
 
+  /** The last two stay. */
   #forget(now: number): void {
-    while (this.#times.length > 0 && this.#times[0]! < now - this.windowMs) this.#times.shift()
+    while (this.#times.length > 2 && this.#times[0]! < now - this.windowMs) this.#times.shift()
   }
 }

@@ -1,5 +1,8 @@
-/** `npm run bench [-- --json] [-- --only NAME,…] [-- --write]`: measures side by side, in one run; `--write` renews docs/performance.md. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+/**
+ * `npm run bench [-- --json] [-- --only NAME,…] [-- --write]`: measures side by side, in one run; `--write` renews docs/performance.md,
+ * where figures that were not measured this time keep their rows.
+ */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -54,7 +57,8 @@ if (options.json)
       2,
     )}\n`,
   )
-if (options.write) await writeFile(join(rootFolder, 'docs', 'performance.md'), page(results))
+const document = join(rootFolder, 'docs', 'performance.md')
+if (options.write) await writeFile(document, page(results, await readFile(document, 'utf8').catch(() => '')))
 process.exit(results.every(holds) ? 0 : 1)
 
 function barText({ bar }: Measured): string {
@@ -69,12 +73,14 @@ function line(result: Measured): string {
   return `${holds(result) ? 'holds ' : 'MISSED'}  ${result.name.padEnd(24)} ${shown(result).padStart(8)} ${result.unit.padEnd(8)} (${barText(result)})  ${result.detail}`
 }
 
-/** The table in the documentation, written by the run it describes. */
-function page(measured: readonly Measured[]): string {
+/** The table in the documentation, written by the runs it describes; `former`: the page as it was. */
+function page(measured: readonly Measured[], former: string): string {
   const machine = `${cpus()[0]?.model ?? 'unknown processor'}, ${availableParallelism()} cores, ${(totalmem() / 2 ** 30).toFixed(0)} GiB, ${process.platform} ${release()}, Node ${process.versions.node}`
-  const rows = measured.map(
-    (each) => `| \`${each.name}\` | ${shown(each)} ${each.unit} | ${barText(each)} | ${holds(each) ? 'yes' : '**no**'} | ${each.detail} |`,
-  )
+  const rows = Object.keys(benches).flatMap((name) => {
+    const each = measured.find((result) => result.name === name)
+    if (!each) return former.split('\n').filter((row) => row.startsWith(`| \`${name}\` |`))
+    return [`| \`${name}\` | ${shown(each)} ${each.unit} | ${barText(each)} | ${holds(each) ? 'yes' : '**no**'} | ${each.detail} |`]
+  })
   return [
     '# Measured speed',
     '',
