@@ -55,6 +55,7 @@ export function useLivePicture(
   onScopeDispose(() => {
     for (const close of closers) close()
     live.displayFps = 0
+    live.drawnLatencyMs = null
   })
 
   watch(held, (now) => {
