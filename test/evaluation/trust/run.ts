@@ -26,7 +26,8 @@ const option = (name: string, otherwise: number) => {
 const framesEach = option('--frames', 200)
 /** Frames of each kind whose output is compared with the truth. */
 const comparedEach = 20
-const firstSeed = 1000
+/** Nobody looked at frames of these seeds while the instruments were made. */
+const firstSeed = 50_000
 const calibrationSeed = 900_000
 
 const calibrate = process.argv.includes('--calibrate')
