@@ -56,7 +56,7 @@ export class ModelLibrary {
   async network(id: string): Promise<NetworkModel> {
     const entry = await this.entry(id)
     if (entry.network) return entry.network
-    throw new AppError('ModelInvalid', `The model "${id}" cannot be used: ${entry.summary.problem}`, {
+    throw new AppError('ModelInvalid', `The model "${id}" cannot be used: ${(entry.summary.problem ?? '').replace(/\.?$/, '.')}`, {
       model: id,
       field: entry.summary.field,
     })
