@@ -127,9 +127,3 @@ def collect(config, folder, count):
             found[pixel][1].append(photograph(settings, ndimage.gaussian_filter(low, sigma), generator))
     sources = [{"pixel_size_um": pixel, **summarise(*map(np.array, pair))} for pixel, pair in found.items() if len(pair[0]) >= 8 * len(NAMES)]
     return {"method": METHOD, "tile": TILE, "features": NAMES, "sources": sources}
-
-
-def describe(image):
-    """Kept until its last caller is gone: noise is the third value."""
-    rows = image[:-2] - 2 * image[1:-1] + image[2:]
-    return None, None, float(np.median(np.abs((rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:]) / 6)) / 0.6745)
