@@ -143,7 +143,8 @@ describe('the page, with devices that misbehave', () => {
   it('says that the light answers late, and shows its true state when it does', async () => {
     await page.getByTestId('nav-devices').click()
     const told = page.getByTestId('device-card-light').getByRole('alert').filter({ hasText: 'did not answer within' }).waitFor()
-    light.faults({ lateMs: 1500 })
+    // Late enough for a slow computer to draw what is said in between.
+    light.faults({ lateMs: 4000 })
     await expect(app.host.parts.control.setLight('B', { level: 70 })).rejects.toMatchObject({ kind: 'DeviceTimeout' })
     await told
     light.faults({ lateMs: 0 })
@@ -157,7 +158,8 @@ describe('the page, with devices that misbehave', () => {
     const before = stage.log.length
     await page.keyboard.press('ArrowRight')
     await toast(/is still busy .* and was halted/).waitFor()
-    expect(stage.log.slice(before).map(({ line }) => line)).toContain('\\')
+    // The emulator, another process, tells what it heard a little later.
+    await expect.poll(() => stage.log.slice(before).map(({ line }) => line), patience).toContain('\\')
     stage.faults({ neverIdle: false })
     await page.keyboard.press('ArrowLeft')
     await expect.poll(() => state().devices.find(({ kind }) => kind === 'xy-stage')?.state, patience).toBe('ready')
