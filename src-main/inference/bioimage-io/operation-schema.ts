@@ -1,6 +1,7 @@
 /** Pre- and postprocessing operations of BioImage.IO: their names and parameters (model v0_5, `…Kwargs`). How they compute stands in `tensors/operations.ts`. */
+
 import { z } from '#shared/zod.ts'
-import type { Dtype } from './description.ts'
+import { type Dtype, dtypes } from './description.ts'
 
 /** `axes` null: statistics over all axes together. Lists of parameters run along `axis`; null = one value for the whole tensor. */
 export type Operation =
@@ -35,20 +36,7 @@ export type Operation =
     }
   | { readonly id: 'scale_mean_variance'; readonly reference: string; readonly axes: readonly string[] | null; readonly eps: number }
 
-export const dtypeSchema = z.enum([
-  'float32',
-  'float64',
-  'float16',
-  'uint8',
-  'int8',
-  'uint16',
-  'int16',
-  'uint32',
-  'int32',
-  'uint64',
-  'int64',
-  'bool',
-])
+export const dtypeSchema = z.enum(dtypes)
 const axisId = z.string().min(1).max(64)
 const axes = z.array(axisId).nullish()
 const eps = z.number().positive().max(0.1).default(1e-6)
