@@ -1,6 +1,7 @@
 """Command line: python3 -m deepscope_training {pool,train,evaluate,export,all} PACKAGE."""
 
 import argparse
+import dataclasses
 import os
 import sys
 from pathlib import Path
@@ -13,14 +14,16 @@ DEFAULT_WORK = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="deepscope_training", description="Train, measure and package Deepscope's networks.")
     parser.add_argument("command", choices=["pool", "train", "evaluate", "export", "all"])
-    parser.add_argument("package", help="name of a package (widefield-sr) or a YAML configuration")
+    parser.add_argument("package", help="name of a package (widefield-sr), a YAML configuration, or 'everything'")
     parser.add_argument("--work", type=Path, help=f"folder for checkpoints (default {DEFAULT_WORK}/PACKAGE)")
     parser.add_argument("--pool", type=Path, help="folder for simulated fields (default WORK/pool)")
     parser.add_argument("--out", type=Path, help="folder of the package (default models/PACKAGE)")
     parser.add_argument("--minutes", type=float, help="train for so long; the learning rate falls accordingly")
     parser.add_argument("--steps", type=int, help="train up to this step")
     parser.add_argument("--threads", type=int, default=0, help="PyTorch threads (default: all)")
-    parser.add_argument("--workers", type=int, default=1, help="training processes that share every batch")
+    parser.add_argument("--workers", type=int, default=1, help="processes that share the work: every batch of a training, the fields of a pool")
+    parser.add_argument("--initial", type=Path, help="a checkpoint whose weights a new training begins with")
+    parser.add_argument("--fields", type=int, help="evaluate on so many fields instead of the configuration's number")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 
@@ -47,45 +50,74 @@ def main(arguments=None):
 def run(options):
     from . import config as configuration
 
+    if options.package == "everything":
+        for name in configuration.names():
+            folders = {key: getattr(options, key) and getattr(options, key) / name for key in ("work", "pool", "out")}
+            make(argparse.Namespace(**{**vars(options), "package": name, **folders}))
+    else:
+        make(options)
+
+
+def make(options):
+    """One command for one package."""
+    from . import config as configuration, kinds
+
     config = configuration.load(options.package)
+    kind = kinds.of(config)
+    if options.fields:
+        config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, fields=options.fields))
     work = options.work or DEFAULT_WORK / config.name
     pool_folder = options.pool or work / "pool"
     out = options.out or configuration.PACKAGES / config.name
     if options.command == "pool":
-        from . import pool
-
-        pool.fill(config, pool_folder)
+        fill(options, config, pool_folder)
     if options.command in ("train", "all"):
         teach(options, config, work, pool_folder)
     if options.command in ("export", "all"):
-        from . import export
-
-        export.run(config, work, pool_folder, out)
+        kind.export(config, work, pool_folder, out)
     if options.command in ("evaluate", "all"):
-        from . import evaluate
+        kind.evaluate(config, work, out)
 
-        evaluate.run(config, work, out)
+
+def fill(options, config, folder):
+    """Make the pool, alone or with others that take every n-th field."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    from . import pool
+
+    if options.workers <= 1:
+        pool.fill(config, folder)
+        return
+    with ProcessPoolExecutor(options.workers, get_context("spawn")) as crew:
+        for part in [crew.submit(pool.fill, config, folder, start, options.workers) for start in range(options.workers)]:
+            part.result()
 
 
 def teach(options, config, work, pool_folder):
-    """Train, alone or as the leader or a member of a crew."""
+    """Train, alone or as the leader or a member of a crew; then once more with the adversary, where the configuration has one."""
     import torch
 
-    from . import crew, train
+    from . import crew, kinds, train
 
-    members = []
+    adversarial = [False, True] if kinds.of(config).critic(config) else [False]
     if options.workers > 1:
         torch.set_num_threads(1)
-    if options.workers > 1 and options.rank == 0:
-        work.mkdir(parents=True, exist_ok=True)
-        limits = [["--" + name, str(getattr(options, name))] for name in ("minutes", "steps") if getattr(options, name)]
-        members = crew.start(options.workers, work, [options.package, "--work", str(work), "--pool", str(pool_folder), *sum(limits, [])])
-    try:
-        train.run(config, work, pool_folder, options.minutes, options.steps, source=options.package, rank=options.rank, workers=options.workers)
-    finally:
-        for member in members:
-            member.terminate()
-            member.wait()
+    for second in adversarial:
+        members = []
+        if options.workers > 1 and options.rank == 0:
+            work.mkdir(parents=True, exist_ok=True)
+            limits = [["--" + name, str(getattr(options, name))] for name in ("minutes", "steps", "initial") if getattr(options, name)]
+            members = crew.start(options.workers, work, [options.package, "--work", str(work), "--pool", str(pool_folder), *sum(limits, [])])
+        try:
+            train.run(
+                config, work, pool_folder, options.minutes, options.steps, source=options.package, rank=options.rank, workers=options.workers,
+                initial=options.initial, adversarial=second,
+            )  # fmt: skip
+        finally:
+            for member in members:
+                member.terminate()
+                member.wait()
 
 
 if __name__ == "__main__":

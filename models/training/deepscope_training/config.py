@@ -2,120 +2,13 @@
 
 import dataclasses
 import typing
-from dataclasses import dataclass
 from pathlib import Path
 
+from . import kinds
 from .errors import TrainingError
-from .optics import Objective
 
 CONFIGS = Path(__file__).parent / "configs"
 PACKAGES = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Lens:
-    na: float
-    pixel: float
-
-
-@dataclass(frozen=True)
-class Optics:
-    input: Lens
-    target: Lens
-    index: float
-    wavelengths: list
-    spherical: list
-    focus: float
-    native_na: list
-
-    def objective(self, which):
-        """The `input` or `target` lens as the image formation wants it."""
-        lens = getattr(self, which)
-        return Objective(lens.na, lens.pixel, self.index)
-
-    @property
-    def factor(self):
-        """Target pixels along one input pixel."""
-        return round(self.input.pixel / self.target.pixel)
-
-
-@dataclass(frozen=True)
-class Camera:
-    photons: list
-    background: list
-    offset: list
-    gain: list
-    read_noise: list
-    hot_pixels: float
-    eight_bit: float
-
-
-@dataclass(frozen=True)
-class Data:
-    field: int
-    depth: list
-    thin: float
-    native: float
-    empty: float
-    fields: int
-    least: int
-    families: dict
-    emphasis: dict
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    percentiles: list
-    jitter: float
-    offset_jitter: float
-
-
-@dataclass(frozen=True)
-class Network:
-    widths: list
-    blocks: list
-    slope: float
-
-
-@dataclass(frozen=True)
-class Training:
-    batch: int
-    patch: int
-    steps: int
-    rate: float
-    warm_up: int
-    checkpoint_every: int
-    validate_every: int
-    validation_fields: int
-    error: float
-    structure: float
-    consistency: float
-    consistency_sigma: float
-    scale: float
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    photons: list
-    fields: int
-    field: int
-    depth: float
-    background: float
-    spherical: float
-    iterations: list
-
-
-@dataclass(frozen=True)
-class Config:
-    name: str
-    seed: int
-    optics: Optics
-    camera: Camera
-    data: Data
-    normalisation: Normalisation
-    network: Network
-    training: Training
-    evaluation: Evaluation
 
 
 def build(kind, values, where):
@@ -148,13 +41,20 @@ def load(name_or_path):
     if path.suffix not in (".yaml", ".yml"):
         path = CONFIGS / f"{name_or_path}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in CONFIGS.glob("*.yaml")))
-        raise TrainingError(f"There is no configuration {path.name}; known packages: {known}.")
+        raise TrainingError(f"There is no configuration {path.name}; known packages: {', '.join(names())}.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise TrainingError(f"{path.name} is not valid YAML: {str(error).splitlines()[0]}.") from error
-    return build(Config, values, path.name)
+    kind = values.get("kind") if isinstance(values, dict) else None
+    if kind not in kinds.KINDS:
+        raise TrainingError(f"{path.name}: kind must be one of {', '.join(kinds.KINDS)}, not {kind!r}.")
+    return build(kinds.named(kind).Config, values, path.name)
+
+
+def names():
+    """Every package that has a configuration."""
+    return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 
 def as_dict(config):

@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from . import batches, pool
+from . import pool
+from .superres import batches
 
 TILE = 128
 RINGS = 16

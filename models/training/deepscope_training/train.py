@@ -1,17 +1,18 @@
 """Training that survives interruption: checkpoints hold everything, a batch depends on its number only."""
 
+import contextlib
 import csv
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
-from . import batches, config as configuration, losses, networks, pool
+from . import config as configuration, feeder, kinds, pool
 from .crew import Crew
 from .errors import TrainingError, only_one, writing
 
@@ -47,88 +48,102 @@ def read_checkpoint(path, config):
         raise TrainingError(f"The checkpoint {path} is damaged and cannot be read; move it away to begin anew.") from error
     if not isinstance(state, dict) or state.get("format") != CHECKPOINT_FORMAT or "network" not in state:
         raise TrainingError(f"{path} is not a checkpoint of this program; it was left as it is.")
-    for section in ("name", "network", "optics"):
+    for section in kinds.of(config).IDENTITY:
         if state["config"].get(section) != configuration.as_dict(config)[section]:
             raise TrainingError(f"The checkpoint {path} was trained with another '{section}'; give it another folder or the same configuration.")
     return state
 
 
 def start_pool(folder, name):
-    """A second process that makes the rest of the pool at low priority while training runs."""
-    command = [sys.executable, "-m", "deepscope_training", "pool", name, "--pool", str(folder)]
+    """Processes that make the rest of the pool at low priority while training runs: one, or all cores that a GPU leaves."""
+    command = [sys.executable, "-m", "deepscope_training", "pool", name, "--pool", str(folder), "--workers", str(max(1, feeder.others() // 2))]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, preexec_fn=lambda: os.nice(15))
+    return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: os.nice(15))
 
 
 @torch.no_grad()
-def validate(network, pairs, training, pixel):
+def validate(config, network, tensors):
+    """The parts of the loss on the validation tensors, means over pieces of eight examples."""
     network.eval()
-    parts = [losses.loss(network(x), y, training, pixel)[1] for x, y in zip(pairs[0].split(8), pairs[1].split(8))]
+    pieces = zip(*(t.split(8) for t in tensors))
+    parts = [kinds.of(config).loss(config, network, piece)[1] for piece in pieces]
     network.train()
     return {key: sum(p[key] for p in parts) / len(parts) for key in parts[0]}
 
 
-def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report=print, source=None, rank=0, workers=1):
+def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report=print, source=None, rank=0, workers=1, initial=None, adversarial=False):
     """Train `config` in `folder` from the checkpoint there, or from the beginning. Returns the network.
 
-    minutes: end then, the rate falling accordingly (time before an interruption counts); steps: end at that step.
-    grow: let another process go on making fields. The folder receives checkpoint.pt and loss.csv. rank, workers: this
-    process's place in a crew (crew.py) that shares every batch; only rank 0 writes.
+    minutes: end then, the rate falling accordingly (time before an interruption counts); steps: end at that step. initial: a checkpoint whose weights
+    a new run begins with. grow: let another process go on making fields. rank, workers: this process's place in a crew (crew.py) that shares
+    every batch; only rank 0 writes. The folder receives checkpoint.pt and loss.csv, and fork.pt, the state at `training.adversarial.begin` where the
+    configuration has an adversary. adversarial: go on from there with it, in the folder `adversarial` within.
     """
-    folder, training = Path(folder), config.training
+    folder, training, kind = Path(folder), config.training, kinds.of(config)
+    fork = folder / "fork.pt"
+    folder = folder / "adversarial" if adversarial else folder
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(config.seed)
-    network = networks.build(config).to(device)
+    network = kind.build(config).to(device)
     optimiser = torch.optim.Adam(network.parameters(), lr=training.rate, betas=(0.9, 0.99))
-    step, elapsed = 0, 0.0
-    if checkpoint.exists():
-        state = read_checkpoint(checkpoint, config)
+    adversary = kind.critic(config)
+    forks = adversary is not None and not adversarial
+    adversary = adversary.to(device) if adversarial and adversary else None
+    step, elapsed, began = 0, 0.0, None
+    begin = checkpoint if checkpoint.exists() else fork if adversarial else None
+    if begin:
+        state = read_checkpoint(begin, config)
         network.load_state_dict(state["network"])
         optimiser.load_state_dict(state["optimiser"])
-        step, elapsed = state["step"], state["elapsed"]
+        if adversary and state.get("adversary"):
+            adversary.load_state_dict(state["adversary"])
+        step, elapsed, began = state["step"], state["elapsed"], state.get("initial")
         if rank == 0:
             report(f"Going on from step {step}.")
+    elif initial:
+        began = weights_of(initial, network)
     last = steps or training.steps
     lock = only_one(folder) if rank == 0 else None
     if rank == 0:
-        pool.fill(config, pool_folder, count=training.validation_fields + config.data.least)
+        pool.fill(config, pool_folder, count=training.validation_fields + config.data.least, report=report)
     crew = Crew(rank, workers, folder)
     grower = start_pool(pool_folder, source or config.name) if grow and rank == 0 else None
-    background = ThreadPoolExecutor(1)
+    fields, count = pool.Pool(pool_folder), pool.available(pool_folder, config.data.fields)
+    food = feeder.Feeder(config, pool_folder, fields, training.validation_fields, rank, workers)
     try:
-        fields, count = pool.Pool(pool_folder), pool.available(pool_folder, config.data.fields)
-        held = batches.validation(config, fields)
-        pixel, clock, curve = config.optics.target.pixel, time.monotonic(), []
+        held = kind.validation(config, fields)
+        clock, curve = time.monotonic(), []
 
-        def store():
+        def store(path=checkpoint):
             if rank > 0:
                 return
-            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict()}
-            save(checkpoint, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})
+            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began}
+            if adversary:
+                state["adversary"] = adversary.state_dict()
+            save(path, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})
             append_curve(folder / "loss.csv", curve, step)
             curve.clear()
 
-        def prepare(number):
-            return background.submit(batches.batch, config, fields, training.validation_fields, count, number, rank, workers)
+        def progress():
+            return max(step / training.steps, elapsed / (minutes * 60) if minutes else 0)
 
         def going():
             return step < last and not (minutes and elapsed >= minutes * 60)
 
-        ready = None
         while True:
             elapsed, count, on = crew.agree(elapsed, count, going())
             if not on:
                 break
             count = int(count)
-            ready = ready or prepare(step)
-            progress = max(step / training.steps, elapsed / (minutes * 60) if minutes else 0)
+            if forks and progress() >= training.adversarial.begin and not fork.exists():
+                store(fork)
             for group in optimiser.param_groups:
-                group["lr"] = rate_at(progress, step, training)
-            (x, y), ready = ready.result(), prepare(step + 1)
-            total, parts = losses.loss(network(x.to(device)), y.to(device), training, pixel)
+                group["lr"] = rate_at(progress(), step, training)
+            tensors = tuple(t.to(device, non_blocking=True) for t in food.take(step, count))
+            total, parts = kind.loss(config, network, tensors, adversary)
             if not torch.isfinite(total):
                 raise TrainingError(f"The loss is not finite at step {step}; lower the rate ({training.rate}) and resume from the last checkpoint.")
             optimiser.zero_grad(set_to_none=True)
@@ -136,26 +151,44 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
             crew.average(network)
             torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimiser.step()
+            if adversary:
+                parts = {**parts, **adversary.learn(crew.average)}
             step += 1
             elapsed, clock = elapsed + time.monotonic() - clock, time.monotonic()
             curve.append({"step": step, "minutes": elapsed / 60, **parts, "validation": ""})
             if step % training.validate_every == 0 and rank == 0:
-                curve[-1]["validation"] = validate(network, [v.to(device) for v in held], training, pixel)["error"]
+                curve[-1]["validation"] = validate(config, network, [v.to(device) for v in held])["error"]
                 recent = sum(row["error"] for row in curve) / len(curve)
-                report(f"step {step}, {elapsed / 60:.1f} min, {count} fields: log error {recent:.4f}, validation {curve[-1]['validation']:.4f}")
+                report(f"step {step}, {elapsed / 60:.1f} min, {count} fields: error {recent:.4f}, validation {curve[-1]['validation']:.4f}")
             if step % training.checkpoint_every == 0:
                 store()
                 count = pool.available(pool_folder, config.data.fields)
         store()
+        if forks and not fork.exists():
+            store(fork)
     finally:
-        background.shutdown()
+        food.end()
         crew.leave()
         if lock:
             lock.close()
         if grower:
-            grower.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(grower.pid, signal.SIGTERM)
             grower.wait()
     return network
+
+
+def weights_of(path, network):
+    """Begin `network` with the weights of another run's checkpoint. Returns what the package says of it."""
+    path = Path(path)
+    if not path.is_file():
+        raise TrainingError(f"There is no checkpoint {path} to begin with.")
+    try:
+        state = torch.load(path, map_location="cpu")
+        network.load_state_dict(state["network"])
+    except Exception as error:  # whatever unpickling and loading raise
+        raise TrainingError(f"The weights of {path} do not fit this network; begin with a checkpoint of the same 'network' section.") from error
+    return {"package": state["config"]["name"], "step": state["step"]}
 
 
 def append_curve(path, rows, step):

@@ -8,7 +8,8 @@ import torch
 from scipy import ndimage
 from skimage.metrics import structural_similarity
 
-from deepscope_training import baselines, batches, export, fields, heldout, metrics, networks, predict, resample, specimens
+from deepscope_training import heldout, metrics, normalisation, package, resample, specimens
+from deepscope_training.superres import baselines, describe, fields, networks, predict
 from deepscope_training.optics import Objective
 from deepscope_training.scene import Scene
 
@@ -71,7 +72,7 @@ class Network(unittest.TestCase):
     def test_normalisation_is_scale_range(self):
         image = torch.randn(40, 30) * 50 + 200
         low, high = np.percentile(image.numpy(), (1, 99.9))
-        np.testing.assert_allclose(batches.normalise(image, [1, 99.9])[0].numpy(), (image.numpy() - low) / (high - low + 1e-6), rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(normalisation.normalise(image, [1, 99.9])[0].numpy(), (image.numpy() - low) / (high - low + 1e-6), rtol=1e-4, atol=1e-5)
 
 
 class Specimens(unittest.TestCase):
@@ -156,13 +157,13 @@ class Package(unittest.TestCase):
         folder, config = small.scratch(self), small.config()
         pool.fill(config, folder / "pool", report=small.silent)
         train.run(config, folder / "work", folder / "pool", steps=1, grow=False, report=small.silent)
-        export.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
+        describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
         description = yaml.safe_load((folder / "out" / "rdf.yaml").read_text(encoding="utf-8"))
-        self.assertEqual(description["weights"]["onnx"]["sha256"], export.sha256(folder / "out" / "model.onnx"))
+        self.assertEqual(description["weights"]["onnx"]["sha256"], package.sha256(folder / "out" / "model.onnx"))
         raw, restored = (np.load(folder / "out" / name) for name in ("test-input.npy", "test-output.npy"))
-        network, _ = export.load_network(config, folder / "work")
+        network, _ = package.load_network(config, folder / "work")
         with torch.no_grad():
-            again = network(batches.normalise(torch.from_numpy(raw[0, 0]), [1, 99.9])[0][None, None])
+            again = network(normalisation.normalise(torch.from_numpy(raw[0, 0]), [1, 99.9])[0][None, None])
         np.testing.assert_allclose(again.numpy(), restored, atol=1e-5)
         self.assertEqual(description["outputs"][0]["axes"][2]["halo"], network.reach())
 

@@ -5,7 +5,8 @@ import unittest
 
 import numpy as np
 
-from deepscope_training import checks, export, pool, statistics, train
+from deepscope_training import package, pool, statistics, train
+from deepscope_training.superres import checks, describe
 
 from . import small
 
@@ -74,9 +75,9 @@ class Package(unittest.TestCase):
         folder, config = small.scratch(self), small.config()
         pool.fill(config, folder / "pool", report=small.silent)
         train.run(config, folder / "work", folder / "pool", steps=1, grow=False, report=small.silent)
-        export.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
+        describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
         own = yaml.safe_load((folder / "out" / "rdf.yaml").read_text(encoding="utf-8"))["config"]["deepscope"]
-        self.assertEqual(own["guard"]["statistics"]["sha256"], export.sha256(folder / "out" / "statistics.json"))
+        self.assertEqual(own["guard"]["statistics"]["sha256"], package.sha256(folder / "out" / "statistics.json"))
         self.assertEqual([row["photons"] for row in own["intensity"]["flux"]], config.evaluation.photons)
         self.assertEqual(json.loads((folder / "out" / "statistics.json").read_text())["features"], statistics.NAMES)
 

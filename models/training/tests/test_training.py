@@ -14,7 +14,8 @@ from unittest import mock
 import torch
 import yaml
 
-from deepscope_training import __main__ as command, batches, config as configuration, export, losses, pool, train
+from deepscope_training import __main__ as command, config as configuration, losses, package, pool, superres, train
+from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
 
 from . import small
@@ -34,7 +35,7 @@ class Configuration(unittest.TestCase):
 
     def refused(self, values):
         with self.assertRaises(TrainingError) as caught:
-            configuration.build(configuration.Config, values, "widefield-sr.yaml")
+            configuration.build(superres.Config, values, "widefield-sr.yaml")
         return str(caught.exception)
 
     def test_shipped_file_loads(self):
@@ -123,7 +124,7 @@ class Interruption(unittest.TestCase):
 
     def test_no_checkpoint(self):
         with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):
-            export.load_network(self.config, self.folder / "nowhere")
+            package.load_network(self.config, self.folder / "nowhere")
 
     def test_full_disk_keeps_the_old_checkpoint(self):
         self.train("full", steps=2)
@@ -159,7 +160,7 @@ class Command(unittest.TestCase):
 class Batches(unittest.TestCase):
     def test_fields_and_batches_repeat(self):
         config = small.config()
-        first, again = (pool.make(config, 5, {}) for _ in range(2))
+        first, again = (simulate.make(config, 5, {}) for _ in range(2))
         self.assertTrue((first["low"] == again["low"]).all() and (first["high"] == again["high"]).all())
 
     def test_input_and_target_have_the_same_ground_and_brightness(self):

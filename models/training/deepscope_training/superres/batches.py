@@ -1,35 +1,10 @@
 """Photographs of the pool's fields: camera, normalisation and cropping, drawn anew for every batch from (seed, step)."""
 
-import math
-
-import numpy as np
 import torch
 
-from . import camera
-from .resample import to_grid
-
-EPSILON = 1e-6
-
-
-def percentile_range(image, percentiles):
-    """The two percentiles of one image (Y, X), interpolated linearly as numpy and BioImage.IO's scale_range do."""
-    low, high = np.percentile(image.cpu().numpy(), percentiles)
-    return float(low), float(high)
-
-
-def normalise(image, percentiles):
-    """BioImage.IO scale_range of one image: y = (x - low) / (high - low + ε). Returns y, offset, scale with x = y·scale + offset."""
-    low, high = percentile_range(image, percentiles)
-    scale = high - low + EPSILON
-    return (image - low) / scale, low, scale
-
-
-def log_uniform(generator, low, high):
-    return math.exp(uniform(generator, math.log(low), math.log(high)))
-
-
-def uniform(generator, low, high):
-    return low + (high - low) * float(torch.rand((), generator=generator))
+from .. import camera
+from ..normalisation import log_uniform, normalise, uniform
+from ..resample import to_grid
 
 
 def photograph(low, high, ratio, settings, generator, photons=None, background=None):
@@ -53,8 +28,9 @@ def photograph(low, high, ratio, settings, generator, photons=None, background=N
 
 def example(config, fields, index, generator, patch):
     """A normalised, jittered, turned crop: input and target (patch, patch)."""
-    low, high, native = fields[index]
-    image, target = photograph(low, high.float(), 1 if native else 1 / config.optics.factor, config.camera, generator)
+    field = fields[index]
+    low, high = torch.from_numpy(field["low"]), torch.from_numpy(field["high"]).float()
+    image, target = photograph(low, high, 1 if field["native"] else 1 / config.optics.factor, config.camera, generator)
     image, offset, scale = normalise(image, config.normalisation.percentiles)
     target = (target - offset) / scale
     span = 1 + config.normalisation.jitter

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import torch
 
-from . import baselines, export, fields, predict, real
+from .. import package, real
+from . import baselines, fields, predict
 
 LABELS = {"nearest": "input", "bilinear": "input, bilinear", "bicubic": "bicubic", "richardson-lucy": "Richardson–Lucy", "network": "**network**"}
 FIGURE_PHOTONS = 200
@@ -92,7 +93,7 @@ def figure(config, network, pairs, path):
             if line == 0:
                 axis.set_title(title, fontsize=9)
     grid.tight_layout(pad=0.4)
-    export.put(path, lambda part: grid.savefig(part, dpi=56, format="png"))
+    package.put(path, lambda part: grid.savefig(part, dpi=56, format="png"))
     plt.close(grid)
 
 
@@ -213,4 +214,4 @@ input. Quiet ratio: grain (image less its 3-pixel median) of the emptiest tenth 
 
 Task and kind of network: H. Wang et al., Nat. Methods 16, 103 (2019), doi:10.1038/s41592-018-0239-0. These weights were trained independently of theirs.
 """
-    export.put(Path(out) / "CARD.md", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    package.put(Path(out) / "CARD.md", lambda part: Path(part).write_text(text, encoding="utf-8"))

@@ -4,8 +4,8 @@ import math
 
 import torch
 
-from .optics import Field, pixel_transfer
-from .resample import to_grid
+from ..optics import Field, pixel_transfer
+from ..resample import to_grid
 
 PADDING = 16  # input pixels around the image, edges continued
 

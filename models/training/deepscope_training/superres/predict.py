@@ -2,7 +2,7 @@
 
 import torch
 
-from . import batches
+from .. import normalisation
 
 
 @torch.no_grad()
@@ -11,7 +11,7 @@ def enhance(network, image, percentiles, halo=None):
 
     halo: pixels of replicated border, the network's reach by default.
     """
-    y, offset, scale = batches.normalise(image, percentiles)
+    y, offset, scale = normalisation.normalise(image, percentiles)
     halo = network.reach() if halo is None else halo
     bottom, right = (halo + -n % network.step for n in y.shape)
     padded = torch.nn.functional.pad(y[None, None], (halo, right, halo, bottom), mode="replicate")

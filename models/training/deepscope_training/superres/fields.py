@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import torch
 
-from . import camera, heldout, pool, real
-from .optics import Field
-from .pool import MARGIN, OVERSAMPLING, crop
+from .. import camera, heldout, real
+from ..optics import Field
+from . import simulate
+from .simulate import MARGIN, OVERSAMPLING, crop
 
 WAVELENGTH = 0.525
 FIRST_FRESH = 20_000_000  # pool indices that no training uses
@@ -48,7 +49,7 @@ def seen(config, count):
     settings = dataclasses.replace(config, data=dataclasses.replace(config.data, native=0.0, empty=0.0, field=config.evaluation.field))
     images, pairs = real.load(real.TRAINING), []
     for index in range(count):
-        made = pool.make(settings, FIRST_FRESH + index, images)
+        made = simulate.make(settings, FIRST_FRESH + index, images)
         pairs.append((torch.from_numpy(made["low"]), torch.from_numpy(made["high"]).float(), made["wavelength"], made["spherical"]))
     return pairs
 

@@ -1,50 +1,23 @@
 """Package a trained network: model.onnx, test tensors and a BioImage.IO 0.5 description."""
 
 import datetime
-import hashlib
 import json
-import os
 import warnings
 from pathlib import Path
 
-import numpy as np
 import torch
 
-from . import __version__, batches, checks, networks, pool, real, statistics, train
-from .errors import writing
-from .resample import NAME as RESAMPLING
+from .. import __version__, normalisation, pool, real, statistics
+from ..package import OPSET, load_network, put, save_array, sha256
+from ..resample import NAME as RESAMPLING
+from . import batches, checks, simulate
 
-OPSET = 17
 RESAMPLE_FORMULA = (
     "Pixels are areas and both grids share their corners: output pixel i lies at input coordinate u = (i + 0.5)*r - 0.5 with r = output "
     "pixel / input pixel; k = floor(u), t = u - k; value = sum over j = -1, 0, 1, 2 of w_j * x[clamp(k + j)], rows and columns "
     "separately, w_-1 = -t^3/2 + t^2 - t/2, w_0 = 3t^3/2 - 5t^2/2 + 1, w_1 = -3t^3/2 + 2t^2 + t/2, w_2 = t^3/2 - t^2/2 (Catmull-Rom, "
     "a = -1/2); beyond the edge the edge's pixel is repeated. r = 1 changes nothing."
 )
-
-
-def load_network(config, work):
-    """The trained network of a work folder, ready to run."""
-    state = train.read_checkpoint(Path(work) / "checkpoint.pt", config)
-    network = networks.build(config)
-    network.load_state_dict(state["network"])
-    return network.eval(), state
-
-
-def sha256(path):
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def put(path, write):
-    """Let `write(part)` make a file beside `path`, then rename it into place."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write(str(part))
-            os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def to_onnx(network, path):
@@ -60,7 +33,7 @@ def to_onnx(network, path):
 
 def test_input(config):
     """A photograph at 500 photons of a field that no training saw, as the camera's grey values on the network's grid."""
-    made = pool.make(config, 10_000_019, real.load(()))
+    made = simulate.make(config, 10_000_019, real.load(()))
     generator = torch.Generator().manual_seed(config.seed)
     low, high = torch.from_numpy(made["low"]), torch.from_numpy(made["high"]).float()
     ratio = 1 if made["native"] else 1 / config.optics.factor
@@ -75,7 +48,7 @@ def run(config, work, pool_folder, out, report=print):
     put(out / "model.onnx", lambda part: to_onnx(network, part))
     raw = test_input(config)
     with torch.no_grad():
-        restored = network(batches.normalise(raw, config.normalisation.percentiles)[0][None, None])
+        restored = network(normalisation.normalise(raw, config.normalisation.percentiles)[0][None, None])
     for name, tensor in (("test-input.npy", raw[None, None]), ("test-output.npy", restored)):
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
     found = statistics.collect(config, pool_folder, pool.available(pool_folder, config.data.fields))
@@ -86,11 +59,6 @@ def run(config, work, pool_folder, out, report=print):
     text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
     put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
     report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
-
-
-def save_array(path, tensor):
-    with open(path, "wb") as stream:
-        np.save(stream, tensor.numpy().astype(np.float32))
 
 
 def axes(config, network, output):
@@ -109,7 +77,7 @@ def axes(config, network, output):
 def describe(config, state, network, out, flux):
     """The rdf.yaml as a dictionary; `flux` as `checks.flux` gives it."""
     optics, camera, percentiles = config.optics, config.camera, config.normalisation.percentiles
-    kwargs = {"axes": ["y", "x"], "min_percentile": percentiles[0], "max_percentile": percentiles[1], "eps": batches.EPSILON}
+    kwargs = {"axes": ["y", "x"], "min_percentile": percentiles[0], "max_percentile": percentiles[1], "eps": normalisation.EPSILON}
     tensors = {name: {"source": name, "sha256": sha256(out / name)} for name in ("test-input.npy", "test-output.npy")}
     return {
         "format_version": "0.5.4",

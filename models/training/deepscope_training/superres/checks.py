@@ -4,10 +4,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from . import baselines, fields, metrics, predict, real
-from .optics import Field
-from .pool import MARGIN, OVERSAMPLING
-from .scene import Scene
+from .. import metrics, real
+from ..optics import Field
+from ..scene import Scene
+from . import baselines, fields, predict
+from .simulate import MARGIN, OVERSAMPLING
 
 BEAD_SPACING = 7.0  # µm
 EMPTY_FROM = 3.0  # µm from the next structure

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import __version__, baselines, card, checks, export, fields, heldout, metrics, predict
+from .. import __version__, heldout, metrics, package
+from . import baselines, card, checks, fields, predict
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "richardson-lucy", "network")
 PATIENCE = 3  # iteration counts without improvement after which Richardson-Lucy is stopped
@@ -135,7 +136,7 @@ def bars_of(config, tables):
 
 def run(config, work, out, report=print):
     """Evaluate the checkpoint in `work` and write metrics.json, CARD.md and figures into `out`."""
-    network, state = export.load_network(config, work)
+    network, state = package.load_network(config, work)
     count = config.evaluation.fields
     pairs = {name: fields.held_out(config, name, count) for name in heldout.FAMILIES}
     pairs = {name: made for name, made in pairs.items() if made}
@@ -162,7 +163,7 @@ def run(config, work, out, report=print):
     }
     out = Path(out)
     text = json.dumps(rounded(result), indent=1, ensure_ascii=False) + "\n"
-    export.put(out / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    package.put(out / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
     card.write(config, network, rounded(result), pairs, out)
     for bar in result["bars"]:
         report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")

@@ -1,0 +1,29 @@
+"""How an image is brought to the range that networks read, and random numbers of one generator."""
+
+import math
+
+import numpy as np
+import torch
+
+EPSILON = 1e-6
+
+
+def percentile_range(image, percentiles):
+    """The two percentiles of one image (Y, X), interpolated linearly as numpy and BioImage.IO's scale_range do."""
+    low, high = np.percentile(image.cpu().numpy(), percentiles)
+    return float(low), float(high)
+
+
+def normalise(image, percentiles):
+    """BioImage.IO scale_range of one image: y = (x - low) / (high - low + ε). Returns y, offset, scale with x = y·scale + offset."""
+    low, high = percentile_range(image, percentiles)
+    scale = high - low + EPSILON
+    return (image - low) / scale, low, scale
+
+
+def log_uniform(generator, low, high):
+    return math.exp(uniform(generator, math.log(low), math.log(high)))
+
+
+def uniform(generator, low, high):
+    return low + (high - low) * float(torch.rand((), generator=generator))

@@ -1,0 +1,41 @@
+"""What every package is made of: files put in place whole, their hashes, tensors, and the trained network itself."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from . import kinds, train
+from .errors import writing
+
+OPSET = 17
+
+
+def load_network(config, work):
+    """The trained network of a work folder, ready to run."""
+    state = train.read_checkpoint(Path(work) / "checkpoint.pt", config)
+    network = kinds.of(config).build(config)
+    network.load_state_dict(state["network"])
+    return network.eval(), state
+
+
+def sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def put(path, write):
+    """Let `write(part)` make a file beside `path`, then rename it into place."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(str(part))
+            os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def save_array(path, tensor):
+    with open(path, "wb") as stream:
+        np.save(stream, tensor.numpy().astype(np.float32))

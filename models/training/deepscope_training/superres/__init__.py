@@ -1,0 +1,26 @@
+"""Super-resolution: one modality's image turned into another's (Wang et al. 2019)."""
+
+from .. import losses
+from .batches import batch, validation
+from .config import Config
+from .describe import run as export
+from .simulate import maker
+from .measure import run as evaluate
+from .networks import build
+
+IDENTITY = ("name", "network", "optics")
+
+
+def loss(config, network, tensors, adversary=None):
+    """The sum that is minimised and its parts."""
+    x, y = tensors
+    output = network(x)
+    total, parts = losses.loss(output, y, config.training, config.optics.target.pixel)
+    if adversary:
+        term, more = adversary.judge(output[:, :1], y)
+        total, parts = total + term, {**parts, **more}
+    return total, parts
+
+
+def critic(config):
+    return None
