@@ -12,11 +12,12 @@ PACKAGES = Path(__file__).resolve().parents[2]
 
 
 def build(kind, values, where):
-    """A dataclass of `kind` from a mapping; `where` names the place in error sentences."""
+    """A dataclass of `kind` from a mapping; `where` names the place in error sentences. Fields with a default may be left out."""
     if not isinstance(values, dict):
         raise TrainingError(f"{where} must be a mapping of names to values.")
     fields = {field.name: field for field in dataclasses.fields(kind)}
-    for problem, names in (("does not know the key", values.keys() - fields.keys()), ("lacks the key", fields.keys() - values.keys())):
+    needed = {n for n, f in fields.items() if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING}
+    for problem, names in (("does not know the key", values.keys() - fields.keys()), ("lacks the key", needed - values.keys())):
         if names:
             raise TrainingError(f"{where} {problem} {', '.join(sorted(map(str, names)))}; known keys: {', '.join(fields)}.")
     hints, made = typing.get_type_hints(kind), {}

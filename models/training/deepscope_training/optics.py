@@ -24,6 +24,10 @@ class Objective:
     pixel: float
     index: float = SAMPLE_INDEX
 
+    def line(self, wavelength, defocus, spherical):
+        """Its transfer function from frequency 0 outwards: (df in cycles/µm, values)."""
+        return radial_otf(self.na, wavelength, defocus, spherical, self.index)
+
 
 def pupil_phase(rho, na, wavelength, defocus, spherical, index=SAMPLE_INDEX):
     """Phase in radians at transverse frequency `rho` (cycles/µm). All arguments broadcast.
@@ -96,9 +100,12 @@ class Field:
         self.fx = torch.fft.rfftfreq(size, step, device=device)[None, :]
         self.radius = torch.sqrt(self.fy**2 + self.fx**2)
 
-    def otf(self, na, wavelength, defocus, spherical, index=SAMPLE_INDEX):
-        """The OTF (size, size//2+1) at this field's frequencies, by linear interpolation of the radial table."""
-        df, line = radial_otf(na, wavelength, round(float(defocus), 2), round(float(spherical), 3), index)
+    def otf(self, objective, wavelength, defocus, spherical):
+        """The transfer function (size, size//2+1) at this field's frequencies, by linear interpolation of the objective's line.
+
+        objective: `Objective`, or a modality of `modalities.py`.
+        """
+        df, line = objective.line(wavelength, round(float(defocus), 2), round(float(spherical), 3))
         position = torch.clamp(self.radius / df, max=len(line) - 1.001)
         low = position.to(torch.int64)
         part = position - low
@@ -120,7 +127,7 @@ class Field:
             raise ValueError(f"pixels of {objective.pixel} µm do not fit a field of {self.size} samples of {self.step} µm")
         total = torch.zeros_like(spectra[0])
         for spectrum, height in zip(spectra, heights):
-            total += spectrum * self.otf(objective.na, wavelength, float(height) - focus, spherical, objective.index)
+            total += spectrum * self.otf(objective, wavelength, float(height) - focus, spherical)
         shift = (factor - 1) / 2 * self.step  # from the first sample of a pixel to its middle
         phase = torch.polar(torch.ones_like(self.radius), 2 * math.pi * shift * (self.fy + self.fx))
         total = total * phase * pixel_transfer(self.fy, self.fx, objective.pixel)

@@ -1,7 +1,10 @@
 """What every package is made of: files put in place whole, their hashes, tensors, and the trained network itself."""
 
 import hashlib
+import json
 import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,7 @@ OPSET = 17
 
 
 def load_network(config, work):
-    """The trained network of a work folder, ready to run."""
+    """The trained network of a folder with a checkpoint, ready to run, and the checkpoint."""
     state = train.read_checkpoint(Path(work) / "checkpoint.pt", config)
     network = kinds.of(config).build(config)
     network.load_state_dict(state["network"])
@@ -39,3 +42,15 @@ def put(path, write):
 def save_array(path, tensor):
     with open(path, "wb") as stream:
         np.save(stream, tensor.numpy().astype(np.float32))
+
+
+def speed(model, bounds):
+    """How long `model` takes on two threads of the application's own runtime: [{pixels, ms, runs, must}] for {pixels a side: bound in ms}. Empty
+    where Node or its onnxruntime are not there."""
+    tool = Path(__file__).resolve().parents[1] / "tools" / "time-model.mjs"
+    if not shutil.which("node") or not Path(model).exists():
+        return []
+    done = subprocess.run(["node", tool, model, *map(str, bounds)], capture_output=True, text=True)
+    if done.returncode:
+        return []
+    return [{**row, "must": bounds[row["pixels"]]} for row in json.loads(done.stdout)]

@@ -169,4 +169,50 @@ def smooth(rng, scene):
     scene.sheet(np.maximum(field + rng.uniform(0, 2), 0), 0)
 
 
-FAMILIES = {f.__name__: f for f in (filaments, stress_fibres, mitochondria, nuclei, vesicles, beads, membranes, fractal, dead_leaves, smooth)}
+def clathrin(rng, scene):
+    """Pits and vesicles: puncta, and rings of 0.15-1.2 µm across, alone or in plaques, of uneven brightness."""
+    count = int(log_uniform(rng, 10, 600))
+    x, y = rng.uniform(0, scene.width, (2, count, 1))
+    z = rng.uniform(-1, 1, (count, 1)) * scene.depth * rng.random()
+    radius = log_uniform(rng, 0.08, 0.6) * np.exp(rng.normal(0, 0.2, (count, 1)))
+    hollow = rng.random((count, 1)) < rng.random()
+    angle = rng.uniform(0, 2 * np.pi, (count, 50))
+    r = radius * np.where(hollow, 1, np.sqrt(rng.random((count, 50)))) + rng.normal(0, 0.03, (count, 50))
+    weight = np.exp(rng.normal(0, rng.uniform(0, 0.8), (count, 1))) * np.where(rng.random((count, 50)) < rng.uniform(0.5, 1), 1, 0)
+    scene.splat(x + r * np.cos(angle), y + r * np.sin(angle), z + radius * rng.uniform(-1, 1, (count, 50)), weight)
+
+
+def reticulum(rng, scene):
+    """Endoplasmic reticulum: a net of tubules (nodal lines of a smooth field), denser to the cell's middle, with sheets here and there."""
+    for _ in range(int(rng.integers(1, 3))):
+        mesh = log_uniform(rng, 0.8, 3)
+        field = noise_field(rng, scene.size, scene.step, 0, mesh, 4 * mesh)
+        slope = np.hypot(*np.gradient(field, scene.step)) + 0.1 / mesh
+        tubules = np.exp(-((field / slope / log_uniform(rng, 0.05, 0.2)) ** 2) / 2)
+        sheets = 1 / (1 + np.exp(-8 * (noise_field(rng, scene.size, scene.step, 2, 2, 20) - rng.uniform(0.8, 2))))
+        label = np.exp(rng.uniform(0, 0.5) * noise_field(rng, scene.size, scene.step, 1, 0.3, 5))
+        cell = np.exp(rng.uniform(0, 1) * noise_field(rng, scene.size, scene.step, 3, 8, 60))
+        scene.sheet((tubules + rng.uniform(0, 0.8) * sheets) * label * cell, rng.uniform(-1, 1) * scene.depth * rng.random())
+
+
+def golgi(rng, scene):
+    """Ribbons of short, thick, parallel cisternae folded around a few places, with vesicles near by."""
+    for _ in range(int(log_uniform(rng, 1, 12))):
+        cx, cy = rng.uniform(0, scene.width, 2)
+        count = int(rng.integers(3, 25))
+        x, y, z = worm_chains(rng, count, log_uniform(rng, 1, 6), rng.uniform(1, 5), 0.08, 1.0, 0.5 * scene.depth)
+        spread = log_uniform(rng, 0.8, 4)
+        x, y = (v - v.mean(1, keepdims=True) + c + rng.normal(0, spread, (count, 1)) for v, c in ((x, cx), (y, cy)))
+        for shift in range(int(rng.integers(1, 4))):
+            thick = rng.uniform(0.05, 0.15)
+            scene.splat(x + 0.25 * shift + rng.normal(0, thick, x.shape), y + rng.normal(0, thick, x.shape), z, rng.uniform(0.4, 1))
+        dots = int(rng.integers(0, 60))
+        scene.splat(*(c + rng.normal(0, 2 * spread, dots) for c in (cx, cy)), rng.normal(0, 0.3, dots) * scene.depth, 8.0)
+
+
+FAMILIES = {
+    f.__name__: f
+    for f in (
+        filaments, stress_fibres, mitochondria, nuclei, vesicles, beads, membranes, clathrin, reticulum, golgi, fractal, dead_leaves, smooth,
+    )
+}  # fmt: skip

@@ -36,7 +36,7 @@ METHOD = (
 LIMITS = (50, 95, 98, 99, 99.9)
 RIDGE = 1e-3
 SHARE_FITTED = 0.6
-BLUR_UM = (2.0, 5.0)
+BLUR = (1.0, 2.5)  # of the radius of a point's light (evaluation.beads.aperture)
 FIELDS, PHOTOGRAPHS = 600, 4  # at most so many fields for each pixel size, each photographed so often
 
 
@@ -123,7 +123,7 @@ def collect(config, folder, count):
             continue
         fields[pixel] += 1
         for _ in range(PHOTOGRAPHS):
-            sigma = np.exp(rng.uniform(*np.log(BLUR_UM))) / pixel
+            sigma = np.exp(rng.uniform(*np.log(BLUR))) * config.evaluation.beads.aperture / pixel
             found[pixel][0].append(photograph(settings, low, generator))
             found[pixel][1].append(photograph(settings, ndimage.gaussian_filter(low, sigma), generator))
     sources = [{"pixel_size_um": pixel, **summarise(*map(np.array, pair))} for pixel, pair in found.items() if len(pair[0]) >= 8 * len(NAMES)]

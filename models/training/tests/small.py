@@ -19,7 +19,7 @@ def config(**training):
         data=dataclasses.replace(full.data, field=64, fields=8, least=4, depth=[0.3, 1.0]),
         network=dataclasses.replace(full.network, widths=[4, 8], blocks=[1, 1]),
         training=dataclasses.replace(full.training, **steps),
-        evaluation=dataclasses.replace(full.evaluation, fields=1, field=64, photons=[500], iterations=[1, 2, 4]),
+        evaluation=dataclasses.replace(full.evaluation, fields=1, field=64, photons=[500], iterations=[1, 2, 4], beads=dataclasses.replace(full.evaluation.beads, spacing=5.0)),
     )
 
 

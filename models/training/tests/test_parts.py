@@ -134,7 +134,7 @@ class Metrics(unittest.TestCase):
 
 class Deconvolution(unittest.TestCase):
     def setUp(self):
-        self.lucy = baselines.RichardsonLucy(Objective(0.4, 0.65), Objective(0.75, 0.325), 0.525, 0.06, 32)
+        self.lucy = baselines.Deconvolution(Objective(0.4, 0.65), Objective(0.75, 0.325), 0.525, 0.06, 32)
 
     def test_adjoint(self):
         x, y = torch.rand(1, self.lucy.size, self.lucy.size), torch.rand(1, self.lucy.size // 2, self.lucy.size // 2)
@@ -143,7 +143,7 @@ class Deconvolution(unittest.TestCase):
     def test_it_beats_bicubic_without_noise(self):
         config = small.config()
         low, high = fields.held_out(config, "rings", 1)[0]
-        *_, (count, result) = self.lucy.run(2000 * low[None] + 10, 0.0, [100])
+        *_, (count, result) = self.lucy.richardson_lucy(2000 * low[None] + 10, 0.0, [100])
         found, plain = metrics.compare(result[0], high), metrics.compare(baselines.bicubic(low[None], 2)[0], high)
         self.assertGreater(found["psnr"], plain["psnr"] + 2)
 

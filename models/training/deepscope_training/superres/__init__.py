@@ -1,6 +1,7 @@
 """Super-resolution: one modality's image turned into another's (Wang et al. 2019)."""
 
 from .. import losses
+from ..adversary import Adversary
 from .batches import batch, validation
 from .config import Config
 from .describe import run as export
@@ -23,4 +24,6 @@ def loss(config, network, tensors, adversary=None):
 
 
 def critic(config):
-    return None
+    """The discriminator of the last part of training, or None where the configuration has no adversary."""
+    wanted = config.training.adversarial
+    return Adversary(1, wanted.widths, config.network.slope, wanted.rate, wanted.weight) if wanted else None

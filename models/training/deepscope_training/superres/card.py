@@ -6,8 +6,13 @@ import torch
 
 from .. import package, real
 from . import baselines, fields, predict
+from .simulate import OVERSAMPLING
+from .variants import FIELDS
 
-LABELS = {"nearest": "input", "bilinear": "input, bilinear", "bicubic": "bicubic", "richardson-lucy": "Richardson–Lucy", "network": "**network**"}
+LABELS = {
+    "nearest": "input", "bilinear": "input, bilinear", "bicubic": "bicubic", "wiener": "Wiener", "richardson-lucy": "Richardson–Lucy", "rl-tv": "RL-TV",
+    "network": "**network**",
+}  # fmt: skip
 FIGURE_PHOTONS = 200
 
 
@@ -25,14 +30,15 @@ def comparison(rows, key, digits):
 
 
 def gains(rows):
-    """A Markdown table of the network's gain over the best baseline, with intervals."""
-    lines = ["| specimen | photons | PSNR gain, dB (95 %) | over | SSIM gain (95 %) | over | RL iterations |", "| --- | ---: | ---: | --- | ---: | --- | ---: |"]
+    """A Markdown table of the network's gain over the best baseline, with intervals, and the baselines' settings."""
+    lines = ["| specimen | photons | PSNR gain, dB (95 %) | over | SSIM gain (95 %) | over | RL | RL-TV |", "| --- | ---: | ---: | --- | ---: | --- | ---: | --- |"]
     for row in rows:
         psnr, ssim = (
             f"{g['mean']:+.{d}f} ({g['low']:+.{d}f} … {g['high']:+.{d}f}) | {LABELS[g['over']]}" for g, d in ((row["psnr_gain"], 2), (row["ssim_gain"], 3))
         )
-        count = row["candidates"]["richardson-lucy"]["iterations"]
-        lines.append(f"| {row['specimen']} | {row['photons']} | {psnr} | {ssim} | {number(count, 0)} |")
+        chosen = row.get("settings", {})
+        count, smoothed = chosen.get("richardson-lucy", ["", ""])[0], chosen.get("rl-tv")
+        lines.append(f"| {row['specimen']} | {row['photons']} | {psnr} | {ssim} | {count} | {f'{smoothed[0]}, {smoothed[1]}' if smoothed else ''} |")
     return "\n".join(lines)
 
 
@@ -97,26 +103,45 @@ def figure(config, network, pairs, path):
     plt.close(grid)
 
 
+def made_for(config):
+    """The ranges of the training, in a sentence."""
+    optics, camera, data = config.optics, config.camera, config.data
+    text = (
+        f"Made for: λ {', '.join(map(str, optics.wavelengths))} µm; spherical aberration {optics.spherical[0]}–{optics.spherical[1]} waves RMS; in-focus peak {camera.photons[0]}–{camera.photons[1]} photons;\n"
+        f"background up to {camera.background[1]} of that peak; specimens up to ±{data.depth[1]} µm deep, focus within"
+    )
+    if data.penetration:
+        text += f"; light that decays within {data.penetration[0]}–{data.penetration[1]} µm of the coverslip"
+    if optics.native_na:
+        text += f"; images already on the {optics.target.pixel} µm grid from\nNA {optics.native_na[0]}–{optics.native_na[1]}"
+    text += ". Outside of these ranges nothing is promised."
+    if optics.factor > 1 or optics.native_na:
+        text += f" The image must be brought to {optics.target.pixel} µm pixels as `rdf.yaml` (config.deepscope.resample) says."
+    return text
+
+
+def optional(title, rows, words, digits=3):
+    """A section that stands only where something was measured."""
+    return f"## {title}\n\n{words}\n\n{plain(rows, digits)}\n\n" if rows else ""
+
+
 def write(config, network, result, pairs, out):
     """CARD.md and figure-heldout.png into the package folder `out`."""
     figure(config, network, pairs, Path(out) / "figure-heldout.png")
-    optics, camera, evaluation, tables = config.optics, config.camera, config.evaluation, result["tables"]
+    optics, evaluation, tables, words = config.optics, config.evaluation, result["tables"], config.words
     bars = "\n".join(f"| `{b['name']}` | {b['value']} | {b['must']} | {'yes' if b['holds'] else '**no**'} |" for b in result["bars"])
     sources = "\n".join(f"- {name}: {licence}" for name, licence in real.TRAINING.items())
     text = f"""# {config.name} {result['version']}
 
 {verdict(result['bars'])}
 
-Widefield fluorescence, 10×/{optics.input.na} with {optics.input.pixel} µm pixels (undersampled, aliasing included) to what a 20×/{optics.target.na}
-with {optics.target.pixel} µm pixels would show without noise, and the Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,}
-parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock (models/training/README.md says how), seed {result['training']['seed']}.
+{words.input} to {words.target}, without noise, and the Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,}
+parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock (models/training/README.md says how), seed {result['training']['seed']}; the *{result['shipped']}* variant (below).
 
 A picture made by this network is an estimate, not a measurement. It was trained on simulated images only (optics of `docs/optics.md`), with drawn
-specimens and the structure of some real ones. It has not been validated on paired images of a real 10× and a real 20× objective.
+specimens and the structure of some real ones. It has not been validated on {words.unseen}.
 
-Made for: λ {', '.join(map(str, optics.wavelengths))} µm; spherical aberration {optics.spherical[0]}–{optics.spherical[1]} waves RMS; in-focus peak {camera.photons[0]}–{camera.photons[1]} photons;
-background up to {camera.background[1]} of that peak; specimens up to ±{config.data.depth[1]} µm deep, focus within; images already on the {optics.target.pixel} µm grid from
-NA {optics.native_na[0]}–{optics.native_na[1]}. Outside of these ranges nothing is promised. The image must be brought to {optics.target.pixel} µm pixels as `rdf.yaml` (config.deepscope.resample) says.
+{made_for(config)}
 
 ## Bars
 
@@ -126,11 +151,12 @@ NA {optics.native_na[0]}–{optics.native_na[1]}. Outside of these ranges nothin
 
 ## How it was measured
 
-{evaluation.fields} fields of {evaluation.field}² target pixels for each held-out family and photon level. The held-out
-specimens come from other code than the training's, within ±{evaluation.depth} µm of the focus, λ {fields.WAVELENGTH} µm, aberration {evaluation.spherical} waves, background {evaluation.background} of the peak. Photons: the 99.9th
+{evaluation.fields} fields of {evaluation.field}² target pixels for each family and photon level. The held-out
+specimens come from other code than the training's, within ±{evaluation.depth} µm of the focus, λ {evaluation.wavelength} µm, aberration {evaluation.spherical} waves, background {evaluation.background} of the peak. Photons: the 99.9th
 percentile of the input's expectation above background. Every candidate gets the same least-squares linear fit to the target; PSNR, NRMSE and SSIM (11-pixel Gaussian, σ 1.5)
-use the target's 0.1–99.9 percentile range; 8 border pixels are left out. Richardson–Lucy knows the offset, the wavelength and the aberration, models pixel integration and decimation, is padded, its
-iteration count (1–{max(evaluation.iterations)}) is the best for each field with the answer known, and its result is convolved with the target's PSF. Intervals: paired bootstrap over fields.
+use the target's 0.1–99.9 percentile range; 8 border pixels are left out. The classical methods know the offset, the wavelength and the aberration, model pixel integration and decimation, are padded, and their
+result is convolved with the target's PSF. Wiener's regularisation is the best for each field with the answer known; the iterations of Richardson–Lucy (1–{max(evaluation.iterations)}) and the strength of its total
+variation are chosen for each family and level on other fields (for real structure on the same images). Intervals: paired bootstrap over fields. One training seed.
 
 ![Held-out specimens at {FIGURE_PHOTONS} photons](figure-heldout.png)
 
@@ -168,7 +194,7 @@ SSIM
 
 ## Real structure
 
-The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / 2} µm a pixel, blurred by the physics.
+The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 
 {gains(tables['real']) if tables['real'] else plain([])}
 
@@ -176,11 +202,37 @@ PSNR, dB
 
 {comparison(tables['real'], 'psnr', 2) if tables['real'] else ''}
 
+{optional('A real pair', tables['real_pair'], "F-actin by total reflection and by structured illumination (BioSR, Qiao et al. 2021, as carried by qiqi-lu/kernel-learning-deconvolution), never used for training or choosing. Its optics are like the training's, not known to be the same.")}## With and without an adversary
+
+The last part of the training was run twice, and the variant with less energy in empty places is shipped: *{result['shipped']}*. {FIELDS} other fields of each held-out family at every
+photon level; false energy and spot precision as below, worst level; false pairs: pairs at 0.6 × the resolution shown as two.
+
+{plain(tables['variants'], 4)}
+
 ## Beads
 
 Full width at half maximum of isolated beads in focus (fitted Gaussian, median).
 
 {plain(tables['beads'])}
+
+## Two points
+
+Share of pairs of equal points in focus shown as two (a valley below 90 % of the fainter maximum), by separation in units of the target's resolution, {result['resolution_um']:g} µm
+(Rayleigh's distance, 1.2 × the width of a bead, but at least two pixels).
+
+{plain(tables['two_points'])}
+
+## Spots
+
+Of the maxima of the output above a fifth of a typical bead's peak, the share within one resolution of a true bead; and the share of the beads found.
+
+{plain(tables['spots'])}
+
+## A shape that no training has seen
+
+Light that a spiral of points keeps, network over target (mean and least).
+
+{plain(tables['rare'])}
 
 ## Flux
 
@@ -191,7 +243,7 @@ shown as twice the light. Only where all are within 1 ± 0.05 does the applicati
 
 ## Empty places
 
-Energy in places more than 3 µm from any bead, over the energy of the whole target; and the grain of a field with nothing in it, network over input.
+Energy in places more than {evaluation.beads.clear} µm from any bead, over the energy of the whole target; and the grain of a field with nothing in it, network over input.
 
 {plain(tables['empty'], 4)}
 
@@ -201,14 +253,7 @@ Share of signal pixels whose error lies within the Laplace interval the network 
 
 {coverage(tables['coverage'])}
 
-## Real images already on the target's grid
-
-The example inputs of Wang et al. 2019 ({real.HELD_OUT['superres/wang2019']}), not resampled, never trained on. Reblur correlation: the output, blurred by the ratio of the transfer functions, against the
-input. Quiet ratio: grain (image less its 3-pixel median) of the emptiest tenth of the picture, output over input; quiet std ratio: plain deviation there.
-
-{plain(tables['on_grid'], 4)}
-
-## Sources of real structure in training
+{optional("Real images already on the target's grid", tables['on_grid'], f"The example inputs of Wang et al. 2019 ({real.HELD_OUT['superres/wang2019']}), not resampled, never trained on. Reblur correlation: the output, blurred by the ratio of the transfer functions, against the input. Quiet ratio: grain (image less its 3-pixel median) of the emptiest tenth of the picture, output over input; quiet std ratio: plain deviation there.", 4)}## Sources of real structure in training
 
 {sources}
 

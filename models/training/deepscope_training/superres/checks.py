@@ -10,42 +10,65 @@ from ..scene import Scene
 from . import baselines, fields, predict
 from .simulate import MARGIN, OVERSAMPLING
 
-BEAD_SPACING = 7.0  # µm
-EMPTY_FROM = 3.0  # µm from the next structure
-FLUX_APERTURE, FLUX_GROUND = 2.0, (2.5, 3.5)  # µm: radius, and the ring that tells the ground
+FLUX_GROUND = (1.25, 1.75)  # of the aperture: the ring that tells the ground
 FLUX_BINS = 5
 DYES = {"dapi": 0.46, "fitc": 0.525, "txred": 0.615}
 
 
-def bead_field(config, seed, spacing, decades=0.0):
-    """Beads of 0.1 µm in focus on a jittered grid: the pair (low, high) and their places (y, x) in target pixels. Their
-    brightnesses are spread over so many decades, evenly on a logarithmic scale."""
-    rng = np.random.default_rng((config.seed, 3, seed))
+def spots(config, places, brightness, rng, spread=0.15):
+    """The pair (low, high) of points at `places` (N, 2; y and x in µm from the picture's corner) in focus, the brightest pixel of low at 1. Each is as wide
+    as `spread` target pixels."""
     step, pixel = config.optics.target.pixel / OVERSAMPLING, config.optics.target.pixel
-    inner = config.evaluation.field * pixel
     scene = Scene(config.evaluation.field * OVERSAMPLING + 2 * MARGIN, step, 0.0)
-    places = [(y, x) for y in np.arange(4, inner - 4, spacing) for x in np.arange(4, inner - 4, spacing)]
-    places = np.array(places) + rng.uniform(-0.7, 0.7, (len(places), 2))
-    y, x = (v[:, None] + MARGIN * step + rng.normal(0, 0.05, (len(places), 30)) for v in places.T)
-    brightness = 10 ** (-decades * rng.permutation(len(places)) / max(1, len(places) - 1))
-    scene.splat(x, y, 0.0 * x, brightness[:, None] + 0 * x)
+    y, x = (v[:, None] + MARGIN * step + rng.normal(0, spread * pixel, (len(places), 30)) for v in places.T)
+    scene.splat(x, y, 0.0 * x, np.asarray(brightness)[:, None] + 0 * x)
     low, high = fields.pair(config, scene.planes, scene.heights)
     peak = float(low.max())
-    return low / peak, high / peak, places / pixel - 0.5
+    return low / peak, high / peak
+
+
+def lattice(config, rng, spacing):
+    """Places (N, 2) in µm on a jittered grid that keeps off the edges."""
+    inner, edge = config.evaluation.field * config.optics.target.pixel, 0.55 * config.evaluation.beads.spacing
+    line = np.arange(edge, inner - edge + 1e-9, spacing)
+    places = np.array([(y, x) for y in line for x in line])
+    return places + rng.uniform(-0.1, 0.1, places.shape) * config.evaluation.beads.spacing
+
+
+def bead_field(config, seed, spacing, decades=0.0):
+    """Beads in focus on a jittered grid: the pair (low, high) and their places (y, x) in target pixels. Their brightnesses are spread over
+    so many decades, evenly on a logarithmic scale."""
+    rng = np.random.default_rng((config.seed, 3, seed))
+    places = lattice(config, rng, spacing)
+    brightness = 10 ** (-decades * rng.permutation(len(places)) / max(1, len(places) - 1))
+    low, high = spots(config, places, brightness, rng)
+    return low, high, places / config.optics.target.pixel - 0.5
+
+
+def taken(config, network, low, high, photons, generator):
+    """The photograph raised to the target's grid, the network's image of it, and the target, as numpy."""
+    image, target = fields.photograph(config, low, high, photons, generator)
+    raised = baselines.bicubic(image, config.optics.factor)
+    restored, _ = predict.enhance(network, raised, config.normalisation.percentiles)
+    return raised.numpy(), restored.numpy(), target.numpy()
+
+
+def repeats(config, wanted=48):
+    """How many bead fields hold about `wanted` beads, at least 3."""
+    count = len(lattice(config, np.random.default_rng(0), config.evaluation.beads.spacing))
+    return max(3, -(-wanted // count))
 
 
 def beads(config, network):
     """Median full width at half maximum of isolated beads, µm, and its ratio to the target's, for each photon level."""
-    rows, pixel, factor = [], config.optics.target.pixel, config.optics.factor
+    rows, pixel = [], config.optics.target.pixel
+    half = round(config.evaluation.beads.spacing / pixel / 3)
     for photons in config.evaluation.photons:
         generator, widths = torch.Generator().manual_seed(photons), {"bicubic": [], "network": [], "target": []}
-        for seed in range(3):
-            low, high, places = bead_field(config, seed, BEAD_SPACING)
-            image, target = fields.photograph(config, low, high, photons, generator)
-            raised = baselines.bicubic(image, factor)
-            restored, _ = predict.enhance(network, raised, config.normalisation.percentiles)
-            for name, picture in (("bicubic", raised), ("network", restored), ("target", target)):
-                widths[name] += [metrics.bead_fwhm(picture.numpy(), y, x, pixel) for y, x in places]
+        for seed in range(repeats(config)):
+            low, high, places = bead_field(config, seed, config.evaluation.beads.spacing)
+            for name, picture in zip(widths, taken(config, network, low, high, photons, generator)):
+                widths[name] += [metrics.bead_fwhm(picture, y, x, pixel, half) for y, x in places]
         median = {name: float(np.nanmedian(v)) for name, v in widths.items()}
         ratio = {f"{name}_over_target": median[name] / median["target"] for name in ("bicubic", "network")}
         rows.append({"photons": photons, "beads": len(widths["target"]), **{f"{k}_um": v for k, v in median.items()}, **ratio})
@@ -53,40 +76,36 @@ def beads(config, network):
 
 
 def empty(config, network):
-    """Energy (squared deviation from the true ground) in places farther than EMPTY_FROM from any bead, over the target's
+    """Energy (squared deviation from the true ground) in places farther than `beads.clear` from any bead, over the target's
     whole energy; and the grain of a field with nothing in it, output over input."""
     rows, factor = [], config.optics.factor
     for photons in config.evaluation.photons:
         generator = torch.Generator().manual_seed(photons + 1)
         energy = {"bicubic": [], "network": []}
-        for seed in range(3):
-            low, high, places = bead_field(config, seed, 2 * BEAD_SPACING)
-            image, target = fields.photograph(config, low, high, photons, generator)
+        for seed in range(repeats(config)):
+            low, high, places = bead_field(config, seed, 2 * config.evaluation.beads.spacing)
+            raised, restored, target = taken(config, network, low, high, photons, generator)
             marks = np.ones(target.shape)
             marks[tuple(np.clip(np.round(places).astype(int), 0, target.shape[0] - 1).T)] = 0
-            away = ndimage.distance_transform_edt(marks) * config.optics.target.pixel > EMPTY_FROM
-            ground = float(np.median(target.numpy()[away]))
-            raised = baselines.bicubic(image, factor)
-            restored, _ = predict.enhance(network, raised, config.normalisation.percentiles)
-            whole = float(((target.numpy() - ground) ** 2).sum())
+            away = ndimage.distance_transform_edt(marks) * config.optics.target.pixel > config.evaluation.beads.clear
+            ground = float(np.median(target[away]))
+            whole = float(((target - ground) ** 2).sum())
             for name, picture in (("bicubic", raised), ("network", restored)):
-                energy[name].append(float(((picture.numpy() - ground)[away] ** 2).sum()) / whole)
+                energy[name].append(float(((picture - ground)[away] ** 2).sum()) / whole)
         nothing = torch.zeros(config.evaluation.field // factor, config.evaluation.field // factor)
-        image, _ = fields.photograph(config, nothing, torch.zeros(()), photons, generator)
-        raised = baselines.bicubic(image, factor)
-        restored, _ = predict.enhance(network, raised, config.normalisation.percentiles)
+        raised, restored, _ = taken(config, network, nothing, torch.zeros(()), photons, generator)
         rows.append({"photons": photons, **{k: float(np.mean(v)) for k, v in energy.items()}, "empty_grain_ratio": float(restored.std() / raised.std())})
     return rows
 
 
-def aperture_flux(image, places, pixel):
-    """Light of each spot (y, x in pixels): the sum within FLUX_APERTURE less the ground, the median of the ring FLUX_GROUND."""
+def aperture_flux(image, places, radius):
+    """Light of each spot (y, x in pixels): the sum within `radius` pixels less the ground, the median of a ring around."""
     rows, columns = np.mgrid[: image.shape[0], : image.shape[1]]
     found = []
     for y, x in places:
-        distance = np.hypot(rows - y, columns - x) * pixel
+        distance = np.hypot(rows - y, columns - x) / radius
         ground = np.median(image[(distance >= FLUX_GROUND[0]) & (distance <= FLUX_GROUND[1])])
-        inside = distance <= FLUX_APERTURE
+        inside = distance <= 1
         found.append(float((image[inside] - ground).sum()))
     return np.array(found)
 
@@ -102,16 +121,16 @@ def flux_slope(true, found):
 def flux(config, network):
     """Whether twice the light is shown as twice the light: the slope of the restored over the true flux of isolated beads whose brightnesses
     span a decade within one image, 1 if so. For each photon level of the brightest bead, with a 95 % bootstrap interval."""
-    rows, factor, rng = [], config.optics.factor, np.random.default_rng(0)
+    rows, rng = [], np.random.default_rng(0)
+    radius = config.evaluation.beads.aperture / config.optics.target.pixel
     for photons in config.evaluation.photons:
         generator = torch.Generator().manual_seed(photons + 2)
         true, found = [], []
-        for seed in range(6):
-            low, high, places = bead_field(config, 100 + seed, 1.2 * BEAD_SPACING, decades=1.0)
-            image, target = fields.photograph(config, low, high, photons, generator)
-            restored, _ = predict.enhance(network, baselines.bicubic(image, factor), config.normalisation.percentiles)
-            true.append(aperture_flux(target.numpy(), places, config.optics.target.pixel))
-            found.append(aperture_flux(restored.numpy(), places, config.optics.target.pixel))
+        for seed in range(2 * repeats(config)):
+            low, high, places = bead_field(config, 100 + seed, 1.2 * config.evaluation.beads.spacing, decades=1.0)
+            _, restored, target = taken(config, network, low, high, photons, generator)
+            true.append(aperture_flux(target, places, radius))
+            found.append(aperture_flux(restored, places, radius))
         true, found = np.concatenate(true), np.concatenate(found)
         draws = [flux_slope(true[i], found[i]) for i in rng.integers(0, len(true), (200, len(true)))]
         low, high = np.nanpercentile(draws, (2.5, 97.5)) if np.isfinite(draws).any() else (float("nan"),) * 2
@@ -141,7 +160,7 @@ def reblur(config, image, wavelength):
     padded = torch.nn.functional.pad(image[None, None], (edge,) * 4, mode="replicate")[0, 0]
     field, optics = Field(padded.shape[-1], config.optics.target.pixel), config.optics
     source, target = (
-        field.otf(lens.na, wavelength, 0.0, config.evaluation.spherical, optics.index) for lens in (optics.input, optics.target)
+        field.otf(optics.objective(which), wavelength, 0.0, config.evaluation.spherical) for which in ("input", "target")
     )
     ratio = source / torch.clamp(target, min=1e-3) * (source > 0)
     return torch.fft.irfft2(torch.fft.rfft2(padded) * torch.clamp(ratio, 0, 1), s=padded.shape)[edge:-edge, edge:-edge]
@@ -171,6 +190,31 @@ def on_grid(config, network):
                 "quiet_std_ratio": float(after[quiet].std() / max(before[quiet].std(), 1e-9)),
             }
         )
+    return rows
+
+
+def real_pair(config, network):
+    """The F-actin pair of BioSR by quarters: PSNR and SSIM of input and network against the structured-illumination image. Only for a
+    network that keeps the grid and turns total reflection into structured illumination; opened here and nowhere else."""
+    optics = config.optics
+    if (optics.input.modality, optics.target.modality, optics.factor) != ("tirf", "sim", 1):
+        return []
+    images = raw_images("superres/biosr")
+    if not images:
+        return []
+    image, target = images["f-actin-1-widefield"].float(), images["f-actin-1-sim"].numpy()
+    restored, _ = predict.enhance(network, image, config.normalisation.percentiles)
+    rows, middle = [], [n // 2 for n in target.shape]
+    quarters = {"whole": np.s_[:, :]}
+    for y, vertical in enumerate(("upper", "lower")):
+        for x, side in enumerate(("left", "right")):
+            quarters[f"{vertical} {side}"] = np.s_[y * middle[0] : (y + 1) * middle[0], x * middle[1] : (x + 1) * middle[1]]
+    for name, part in quarters.items():
+        row = {"part": name}
+        for candidate, picture in (("input", image.numpy()), ("network", restored.numpy())):
+            found = metrics.compare(picture[part], target[part])
+            row |= {f"{candidate}_psnr": found["psnr"], f"{candidate}_ssim": found["ssim"]}
+        rows.append(row)
     return rows
 
 

@@ -1,14 +1,23 @@
 """What may be chosen for a super-resolution network. Lengths in µm."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from ..modalities import Confocal, Sted, Structured
 from ..optics import Objective
 
 
 @dataclass(frozen=True)
 class Lens:
+    """How one of the two images comes about. spot: FWHM of the confocal spot; fwhm: of what depletion leaves of it."""
+
     na: float
     pixel: float
+    modality: str = "widefield"  # or tirf, confocal, sted, sim
+    spot: float = 0.29
+    pinhole: float = 1.0
+    stokes: float = 0.955
+    fwhm: float = 0.08
+    residual: float = 0.02
 
 
 @dataclass(frozen=True)
@@ -24,7 +33,12 @@ class Optics:
     def objective(self, which):
         """The `input` or `target` lens as the image formation wants it."""
         lens = getattr(self, which)
-        return Objective(lens.na, lens.pixel, self.index)
+        if lens.modality in ("widefield", "tirf"):
+            return Objective(lens.na, lens.pixel, self.index)
+        if lens.modality == "sim":
+            return Structured(lens.na, lens.pixel, self.index)
+        confocal = Confocal(lens.na, lens.pixel, self.index, lens.spot, lens.pinhole, lens.stokes)
+        return confocal if lens.modality == "confocal" else Sted(confocal, lens.fwhm, lens.residual)
 
     @property
     def factor(self):
@@ -54,6 +68,9 @@ class Data:
     least: int
     families: dict
     emphasis: dict
+    thin_focus: float = 0.25
+    magnify: list = field(default_factory=lambda: [1.0, 1.0])
+    penetration: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -71,6 +88,14 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Adversarial:
+    weight: float
+    begin: float
+    widths: list
+    rate: float
+
+
+@dataclass(frozen=True)
 class Training:
     batch: int
     patch: int
@@ -85,6 +110,28 @@ class Training:
     consistency: float
     consistency_sigma: float
     scale: float
+    adversarial: Adversarial = None
+
+
+@dataclass(frozen=True)
+class Beads:
+    """Points that checks are made with: µm from one to the next; how far from any counts as empty; radius within which a point's light is summed."""
+
+    spacing: float
+    clear: float
+    aperture: float
+
+
+@dataclass(frozen=True)
+class Words:
+    """How the package is called and what it turns into what, for people."""
+
+    title: str
+    input: str
+    target: str
+    unseen: str  # the pair of real images that it was never validated on
+    sample: str = "air"  # immersion
+    tags: list = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -96,6 +143,10 @@ class Evaluation:
     background: float
     spherical: float
     iterations: list
+    wavelength: float
+    families: list
+    beads: Beads
+    magnify: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -110,3 +161,4 @@ class Config:
     network: Network
     training: Training
     evaluation: Evaluation
+    words: Words

@@ -8,9 +8,9 @@ from pathlib import Path
 import torch
 
 from .. import __version__, normalisation, pool, real, statistics
-from ..package import OPSET, load_network, put, save_array, sha256
+from ..package import OPSET, put, save_array, sha256
 from ..resample import NAME as RESAMPLING
-from . import batches, checks, simulate
+from . import batches, checks, simulate, variants
 
 RESAMPLE_FORMULA = (
     "Pixels are areas and both grids share their corners: output pixel i lies at input coordinate u = (i + 0.5)*r - 0.5 with r = output "
@@ -43,7 +43,7 @@ def test_input(config):
 
 def run(config, work, pool_folder, out, report=print):
     """Write the package into `out`. What was there is replaced file by file, the description last."""
-    network, state = load_network(config, work)
+    network, state, compared, shipped = variants.load(config, work)
     out = Path(out)
     put(out / "model.onnx", lambda part: to_onnx(network, part))
     raw = test_input(config)
@@ -55,7 +55,7 @@ def run(config, work, pool_folder, out, report=print):
     put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(found, ensure_ascii=False) + "\n", encoding="utf-8"))
     import yaml
 
-    description = describe(config, state, network, out, checks.flux(config, network))
+    description = describe(config, state, network, out, checks.flux(config, network), shipped)
     text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
     put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
     report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
@@ -74,8 +74,9 @@ def axes(config, network, output):
     ]
 
 
-def describe(config, state, network, out, flux):
-    """The rdf.yaml as a dictionary; `flux` as `checks.flux` gives it."""
+def describe(config, state, network, out, flux, shipped):
+    """The rdf.yaml as a dictionary; `flux` as `checks.flux` gives it, `shipped` the name of the variant."""
+    words = config.words
     optics, camera, percentiles = config.optics, config.camera, config.normalisation.percentiles
     kwargs = {"axes": ["y", "x"], "min_percentile": percentiles[0], "max_percentile": percentiles[1], "eps": normalisation.EPSILON}
     tensors = {name: {"source": name, "sha256": sha256(out / name)} for name in ("test-input.npy", "test-output.npy")}
@@ -83,9 +84,8 @@ def describe(config, state, network, out, flux):
         "format_version": "0.5.4",
         "type": "model",
         "id": config.name,
-        "name": "Widefield 10x0.4 to 20x0.75",
-        "description": "Turns a noisy widefield fluorescence image of a 10x/0.4 objective (0.65 µm pixels) into the noise-free image "
-        "that a 20x/0.75 objective would give (0.325 µm pixels), with the expected error of every pixel.",
+        "name": words.title,
+        "description": f"{words.input} to {words.target}, without noise, with the expected error of every pixel.",
         "version": __version__,
         "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "authors": [{"name": "Deepscope developers"}],
@@ -97,11 +97,11 @@ def describe(config, state, network, out, flux):
                 "doi": "10.1038/s41592-018-0239-0",
             }
         ],
-        "tags": ["super-resolution", "restoration", "fluorescence-light-microscopy", "widefield", "unet", "2d"],
+        "tags": ["super-resolution", "restoration", "fluorescence-light-microscopy", *words.tags, "unet", "2d"],
         "inputs": [
             {
                 "id": "raw",
-                "description": "One channel, already brought to 0.325 µm pixels (config.deepscope.resample). One normalisation for the whole image.",
+                "description": f"One channel, already brought to {optics.target.pixel} µm pixels (config.deepscope.resample). One normalisation for the whole image.",
                 "axes": axes(config, network, output=False),
                 "data": {"type": "float32", "unit": "arbitrary unit"},
                 "test_tensor": tensors["test-input.npy"],
@@ -122,11 +122,12 @@ def describe(config, state, network, out, flux):
             "bioimageio": {"reproducibility_tolerance": [{"relative_tolerance": 1e-3, "absolute_tolerance": 1e-3}]},
             "deepscope": {
                 "task": "super-resolution",
-                "modality": "widefield",
+                "modality": optics.input.modality,
+                "target_modality": optics.target.modality,
                 "pixel_size_um": optics.target.pixel,
                 "source_pixel_size_um": optics.input.pixel,
-                "numerical_aperture": {"input": optics.input.na, "target": optics.target.na, "on_grid": list(optics.native_na)},
-                "immersion": "air",
+                "numerical_aperture": {"input": optics.input.na, "target": optics.target.na, **({"on_grid": list(optics.native_na)} if optics.native_na else {})},
+                "immersion": words.sample,
                 "sample_index": optics.index,
                 "wavelengths_um": list(optics.wavelengths),
                 "spherical_aberration_waves_rms": list(optics.spherical),
@@ -146,7 +147,7 @@ def describe(config, state, network, out, flux):
                 "outputs": ["image", "scale"],
                 "error_distribution": "laplace",
                 "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
-                "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
+                "training": {"variant": shipped, "steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
                 "bits": [8, 16],
                 "guard": {"statistics": {"source": "statistics.json", "sha256": sha256(out / "statistics.json")}},
             },

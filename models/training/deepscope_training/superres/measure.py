@@ -6,44 +6,55 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import __version__, heldout, metrics, package
-from . import baselines, card, checks, fields, predict
+from .. import __version__, metrics, package
+from . import baselines, card, checks, fields, points, predict, variants
 
-CANDIDATES = ("nearest", "bilinear", "bicubic", "richardson-lucy", "network")
-PATIENCE = 3  # iteration counts without improvement after which Richardson-Lucy is stopped
-
-
-def best_deconvolution(deconvolution, photons, target, iterations):
-    """For each field the Richardson-Lucy result of the best PSNR, its answer known: [(count, figures)], and the images."""
-    best = [(0, {"psnr": -np.inf})] * len(target)
-    stale = 0
-    for count, result in deconvolution.run(photons, fields.CAMERA["read_noise"], iterations):
-        figures = [metrics.compare(r, t) for r, t in zip(result, target)]
-        better = [f["psnr"] > b[1]["psnr"] for f, b in zip(figures, best)]
-        best = [(count, f) if won else b for f, b, won in zip(figures, best, better)]
-        stale = 0 if any(better) else stale + 1
-        if stale >= PATIENCE:
-            break
-    return best
+CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
+PATIENCE = 3  # iteration counts without improvement after which a choice is made
+VALIDATION = 4  # fields for each family and photon level on which the baselines' settings are chosen
+REGULARISATION = tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2, -1.5, -1))
+TOTAL_VARIATION = (0.003, 0.02)
 
 
-def group(config, network, pairs, photons, seed, wavelength=fields.WAVELENGTH, spherical=None):
+def restorer(config, pixels):
+    optics, evaluation = config.optics, config.evaluation
+    return baselines.Deconvolution(optics.objective("input"), optics.objective("target"), evaluation.wavelength, evaluation.spherical, pixels)
+
+
+def mean_psnr(images, targets):
+    return float(np.mean([metrics.compare(i, t)["psnr"] for i, t in zip(images, targets)]))
+
+
+def choose(config, pairs, photons, seed):
+    """The settings of Richardson-Lucy (iterations) and of it with total variation (iterations, strength) with the best mean PSNR on `pairs`."""
+    images, targets, electrons = fields.shots(config, pairs, photons, seed)
+    deconvolution, best = restorer(config, images.shape[-1]), {}
+    for strength in (0.0, *TOTAL_VARIATION):
+        name, stale, top = "rl-tv" if strength else "richardson-lucy", 0, -np.inf
+        for count, result in deconvolution.richardson_lucy(electrons, fields.CAMERA["read_noise"], config.evaluation.iterations, strength):
+            found = mean_psnr(result, targets)
+            stale, top = (0, found) if found > top else (stale + 1, top)
+            if found > best.get(name, (-np.inf,))[0]:
+                best[name] = (found, count, strength)
+            if stale >= PATIENCE:
+                break
+    return {name: (count, strength) for name, (_, count, strength) in best.items()}
+
+
+def group(config, network, pairs, settings, photons, seed):
     """Figures of every candidate on photographs of `pairs` at one photon level: a list over fields of {candidate: figures},
-    and the (image, scale, target) of the network for each."""
-    generator = torch.Generator().manual_seed(seed)
-    shots = [fields.photograph(config, low, high, photons, generator) for low, high in pairs]
-    images, targets = (torch.stack(v) for v in zip(*shots))
-    optics, factor = config.optics, config.optics.factor
-    spherical = config.evaluation.spherical if spherical is None else spherical
-    deconvolution = baselines.RichardsonLucy(optics.objective("input"), optics.objective("target"), wavelength, spherical, images.shape[-1])
-    electrons = (images - fields.CAMERA["offset"]) * fields.CAMERA["gain"]
-    best = best_deconvolution(deconvolution, electrons, targets, config.evaluation.iterations)
-    raised = {name: getattr(baselines, name)(images, factor) for name in ("nearest", "bilinear", "bicubic")}
+    and the (image, scale, target) of the network for each. settings: as `choose` gives them; Wiener's filter knows the answer."""
+    images, targets, electrons = fields.shots(config, pairs, photons, seed)
+    factor, deconvolution = config.optics.factor, restorer(config, images.shape[-1])
+    shown = {name: getattr(baselines, name)(images, factor) for name in ("nearest", "bilinear", "bicubic")}
+    for name, (count, strength) in settings.items():
+        shown[name] = next(deconvolution.richardson_lucy(electrons, fields.CAMERA["read_noise"], [count], strength))[1]
+    filtered = [deconvolution.wiener(electrons, r) for r in REGULARISATION]
     rows, answers = [], []
     for index, target in enumerate(targets):
-        restored, scale = predict.enhance(network, raised["bicubic"][index], config.normalisation.percentiles)
-        row = {name: metrics.compare(stack[index], target) for name, stack in raised.items()}
-        row["richardson-lucy"] = {**best[index][1], "iterations": best[index][0]}
+        restored, scale = predict.enhance(network, shown["bicubic"][index], config.normalisation.percentiles)
+        row = {name: metrics.compare(stack[index], target) for name, stack in shown.items()}
+        row["wiener"] = max((metrics.compare(stack[index], target) for stack in filtered), key=lambda f: f["psnr"])
         row["network"] = metrics.compare(restored, target)
         rows.append(row)
         answers.append((restored.numpy(), scale.numpy(), target.numpy()))
@@ -53,7 +64,6 @@ def group(config, network, pairs, photons, seed, wavelength=fields.WAVELENGTH, s
 def summarise(rows, **labels):
     """One table row: means of every candidate, and the network's gain over the best baseline with its 95 % interval."""
     means = {c: {k: float(np.mean([r[c][k] for r in rows])) for k in ("psnr", "ssim", "nrmse", "nrmse_raw")} for c in CANDIDATES}
-    means["richardson-lucy"]["iterations"] = float(np.median([r["richardson-lucy"]["iterations"] for r in rows]))
     result = {**labels, "fields": len(rows), "candidates": means}
     for key in ("psnr", "ssim"):
         rival = max((c for c in CANDIDATES if c != "network"), key=lambda c: means[c][key])
@@ -62,34 +72,25 @@ def summarise(rows, **labels):
     return result
 
 
-def table(config, network, named_pairs, report, **optics):
-    """Rows for every name × photon level, then all names together for each level ('all'), and the network's answers by level."""
+def table(config, network, named, report):
+    """Rows for every name × photon level, then all names together for each level ('all') where there are several, and the network's answers by level.
+
+    named: {name: (pairs to measure on, pairs to choose the baselines' settings on)}.
+    """
     rows, by_level, answers = [], {}, {}
-    for name, pairs in named_pairs.items():
+    for name, (pairs, validation) in named.items():
         for level in config.evaluation.photons:
-            found, given = group(config, network, pairs, level, seed=level, **optics)
-            rows.append(summarise(found, specimen=name, photons=level))
+            settings = choose(config, validation, level, seed=level + 7)
+            found, given = group(config, network, pairs, settings, level, seed=level)
+            rows.append({**summarise(found, specimen=name, photons=level), "settings": {k: list(v) for k, v in settings.items()}})
             by_level.setdefault(level, []).extend(found)
             answers.setdefault(level, []).extend(given)
             gain = rows[-1]["psnr_gain"]
             report(f"{name}, {level} photons: {rows[-1]['candidates']['network']['psnr']:.2f} dB, {gain['mean']:+.2f} over {gain['over']}")
-    rows += [summarise(found, specimen="all", photons=level) for level, found in by_level.items()]
-    everything = [row for found in by_level.values() for row in found]
-    if everything:
-        rows.append(summarise(everything, specimen="all", photons="all"))
+    if len(named) > 1:
+        rows += [summarise(found, specimen="all", photons=level) for level, found in by_level.items()]
+        rows.append(summarise([row for found in by_level.values() for row in found], specimen="all", photons="all"))
     return rows, answers
-
-
-def seen_table(config, network, report):
-    """As `table`, for fresh specimens of the training's families; each has its own wavelength and aberration."""
-    by_level, answers = {}, {}
-    for low, high, wavelength, spherical in fields.seen(config, config.evaluation.fields):
-        for level in config.evaluation.photons:
-            found, given = group(config, network, [(low, high)], level, level, wavelength, spherical)
-            by_level.setdefault(level, []).extend(found)
-            answers.setdefault(level, []).extend(given)
-    report("seen families done")
-    return [summarise(found, specimen="seen families", photons=level) for level, found in by_level.items()], answers
 
 
 def worst(rows, key, bound):
@@ -119,11 +120,20 @@ def bars_of(config, tables):
     ratios = [r["network_over_target"] for r in tables["beads"]]
     furthest = max(ratios, key=lambda v: abs(v - 1))
     bar("fwhm-ratio", furthest, all(0.85 <= v <= 1.15 for v in ratios), "0.85-1.15, the level furthest from 1")
+    pairs = tables["two_points"]
+    apart = min(r["network"] for r in pairs if r["separation"] >= 1 and r["photons"] >= points.BRIGHT)
+    invented = max(r["network"] for r in pairs if r["separation"] < 1)
+    bar("two-point", apart, apart >= 0.9 and invented <= 0.1, f"≥ 0.9 of the pairs at 1.0 and 1.2 × the target's resolution shown as two (from {points.BRIGHT} photons on), and two-point-invented ≤ 0.1")
+    bar("two-point-invented", invented, invented <= 0.1, "≤ 0.1 of the pairs at 0.6 × the target's resolution shown as two, worst photon level")
     slopes = [r["slope"] for r in tables["flux"]]
     holds = all(abs(v - 1) <= 0.05 for v in slopes)
     bar("flux-slope", max(slopes, key=lambda v: abs(v - 1) if v == v else 9), holds, "0.95-1.05 over a tenfold range, the level furthest from 1; else intensities are arbitrary")
     value = max(r["network"] for r in tables["empty"])
     bar("false-energy", value, value <= 0.01, "≤ 0.01 of the specimen's energy, worst photon level")
+    value = min(r["precision"] for r in tables["spots"])
+    bar("spot-precision", value, value >= 0.95, "≥ 0.95 of the spots shown are true ones, worst photon level")
+    value = min(r["kept"] for r in tables["rare"])
+    bar("rare-flux", value, value >= 0.8, "≥ 0.8 of its light kept by a shape absent from training, worst photon level")
     value = max(abs(r["inside"] - r["interval"]) for r in tables["coverage"] if r["specimens"] == "seen families")
     bar("coverage-error", value, value <= 0.05, "≤ 0.05 for 50, 80 and 95 % intervals, seen families, worst level")
     if tables["on_grid"]:
@@ -131,40 +141,51 @@ def bars_of(config, tables):
         bar("reblur-correlation", value, value >= 0.98, "≥ 0.98 on every real image already on the grid")
         value = max(r["quiet_ratio"] for r in tables["on_grid"])
         bar("background-quiet", value, value <= 1, "≤ 1: grain of the emptiest places, output over input")
+    for row in tables["time"]:
+        bar(f"ms-{row['pixels']}", row["ms"], row["ms"] <= row["must"], f"≤ {row['must']} ms for {row['pixels']}² pixels on two cores (onnxruntime, fastest of {row['runs']})")
+    bar("mib", tables["mib"], tables["mib"] <= 8, "≤ 8 MiB")
     return bars
 
 
 def run(config, work, out, report=print):
-    """Evaluate the checkpoint in `work` and write metrics.json, CARD.md and figures into `out`."""
-    network, state = package.load_network(config, work)
-    count = config.evaluation.fields
-    pairs = {name: fields.held_out(config, name, count) for name in heldout.FAMILIES}
-    pairs = {name: made for name, made in pairs.items() if made}
-    held, held_answers = table(config, network, pairs, report)
-    seen, seen_answers = seen_table(config, network, report)
-    real_pairs = fields.endothelial(config, config.optics.target.pixel / 2)
+    """Evaluate what was trained in `work` and write metrics.json, CARD.md and figures into `out`."""
+    network, state, compared, shipped = variants.load(config, work)
+    out, count = Path(out), config.evaluation.fields
+    named = {name: (fields.held_out(config, name, count), fields.held_out(config, name, VALIDATION, part=1)) for name in config.evaluation.families}
+    named = {name: pairs for name, pairs in named.items() if pairs[0]}
+    held, held_answers = table(config, network, named, report)
+    seen, seen_answers = table(config, network, {"seen families": (fields.seen(config, count), fields.seen(config, VALIDATION, part=1))}, report)
+    real_pairs = {name: (pairs, pairs) for name, pairs in fields.endothelial(config).items()}
     tables = {
         "held_out": held,
         "seen": seen,
         "real": table(config, network, real_pairs, report)[0],
+        "variants": compared,
         "beads": checks.beads(config, network),
+        "two_points": points.two_points(config, network),
+        "spots": points.spot_precision(config, network),
+        "rare": points.rare_flux(config, network),
         "flux": checks.flux(config, network),
         "empty": checks.empty(config, network),
         "coverage": checks.coverage(seen_answers, "seen families") + checks.coverage(held_answers, "held-out families"),
-        "on_grid": checks.on_grid(config, network),
+        "on_grid": checks.on_grid(config, network) if config.optics.native_na else [],
+        "real_pair": checks.real_pair(config, network),
+        "time": package.speed(out / "model.onnx", {256: 60, 512: 200}),
+        "mib": round((out / "model.onnx").stat().st_size / 2**20, 2),
     }
     result = {
         "package": config.name,
         "version": __version__,
         "bars": bars_of(config, tables),
+        "shipped": shipped,
         "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
         "parameters": sum(p.numel() for p in network.parameters()),
+        "resolution_um": points.resolution(config),
         "tables": tables,
     }
-    out = Path(out)
     text = json.dumps(rounded(result), indent=1, ensure_ascii=False) + "\n"
     package.put(out / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
-    card.write(config, network, rounded(result), pairs, out)
+    card.write(config, network, rounded(result), {name: pairs for name, (pairs, _) in named.items()}, out)
     for bar in result["bars"]:
         report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
     return result

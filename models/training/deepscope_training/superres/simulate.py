@@ -8,11 +8,11 @@ import torch
 
 from .. import real
 from ..optics import Field, Objective
+from ..modalities import evanescent
 from ..scene import Scene, noise_field
 from ..specimens import FAMILIES, log_uniform
 
 OVERSAMPLING = 2  # fine samples along one target pixel
-THIN_FOCUS = 0.25  # µm: how far off focus a thin specimen, one plane, may lie
 MARGIN = 64  # fine samples around the field: 10.4 µm at 0.1625 µm
 
 
@@ -44,25 +44,30 @@ def make(config, index, images, field=None):
     size = data.field * OVERSAMPLING + 2 * MARGIN
     field = field or Field(size, step)
     thin = bool(rng.random() < data.thin)
-    scene = Scene(size, step, 0.0 if thin else log_uniform(rng, *data.depth))
+    enlarged = log_uniform(rng, *data.magnify) if data.magnify[1] > data.magnify[0] else data.magnify[0]
+    depth = 0.0 if thin else log_uniform(rng, *data.depth)
+    scene = Scene(size, step * enlarged, depth * enlarged)  # families know cells; a field of a few µm is drawn as a larger one
     wavelength = float(rng.choice(optics.wavelengths))
     spherical = float(rng.uniform(*optics.spherical))
-    focus = float(rng.uniform(-1, 1) * (THIN_FOCUS if thin else optics.focus * scene.depth))
+    focus = float(rng.uniform(-1, 1) * (data.thin_focus if thin else optics.focus * depth))
     native = bool(rng.random() < data.native)
     empty = bool(rng.random() < data.empty)
     family = "empty" if empty else compose(rng, scene, data.families, images)
+    heights = scene.heights / enlarged
+    if data.penetration:
+        scene.planes *= evanescent(heights, heights[0], log_uniform(rng, *data.penetration))[:, None, None].astype(np.float32)
     lens, target = optics.objective("input"), optics.objective("target")
     if native:
         lens = Objective(float(rng.uniform(*optics.native_na)), target.pixel, optics.index)
     used = np.flatnonzero(scene.planes.max((1, 2)) > 0)
     spectra = torch.fft.rfft2(torch.from_numpy(scene.planes[used])) if len(used) else torch.zeros(1, size, size // 2 + 1, dtype=torch.complex64)
-    heights = scene.heights[used] if len(used) else [0.0]
+    heights = heights[used] if len(used) else [0.0]
     low, high = (
         crop(field.see_spectra(spectra, heights, seen_by, wavelength, focus, spherical), seen_by.pixel, step)
         for seen_by in (lens, target)
     )
     if not empty and rng.random() < 0.5:  # light from far out of focus: alike for both objectives
-        haze = np.maximum(noise_field(rng, size, step, 3, log_uniform(rng, 8, 30), 100) + rng.uniform(0, 2), 0) * log_uniform(rng, 0.02, 0.7)
+        haze = np.maximum(noise_field(rng, size, scene.step, 3, log_uniform(rng, 8, 30), 100) + rng.uniform(0, 2), 0) * log_uniform(rng, 0.02, 0.7)
         haze = torch.from_numpy(haze.astype(np.float32)) * float(low.max())
         low, high = (v + crop(pool_down(haze, p, step), p, step) for v, p in ((low, lens.pixel), (high, target.pixel)))
     peak = float(np.quantile(low.numpy(), 0.999))
