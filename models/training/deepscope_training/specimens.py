@@ -141,7 +141,7 @@ def fractal(rng, scene):
         elif kind == 2:  # creases: a fibrous look
             field = np.exp(-np.abs(field) * rng.uniform(1, 8))
         else:
-            field = 1 / (1 + np.exp(-rng.uniform(2, 15) * (field - rng.uniform(-0.5, 1.5))))
+            field = 1 / (1 + np.exp(-np.clip(rng.uniform(2, 15) * (field - rng.uniform(-0.5, 1.5)), -60, 60)))
         scene.sheet(field.astype(np.float32), rng.uniform(-1, 1) * scene.depth * rng.random())
 
 

@@ -105,7 +105,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
             report(f"Going on from step {step}.")
     elif initial:
         began = weights_of(initial, network)
-    last = steps or training.steps
+    last = training.steps if steps is None else steps
     lock = only_one(folder) if rank == 0 else None
     if rank == 0:
         pool.fill(config, pool_folder, count=training.validation_fields + config.data.least, report=report)

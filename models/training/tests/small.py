@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from deepscope_training import config as configuration
+from deepscope_training.superres.config import Adversarial
 
 os.environ["DEEPSCOPE_REAL_DATA"] = os.devnull  # simulated structure only: fast, and the same everywhere
 
@@ -13,7 +14,7 @@ os.environ["DEEPSCOPE_REAL_DATA"] = os.devnull  # simulated structure only: fast
 def config(**training):
     """widefield-sr with eight fields of 64² target pixels and a tiny network."""
     full = configuration.load("widefield-sr")
-    steps = {"batch": 2, "patch": 32, "steps": 8, "validation_fields": 2, "checkpoint_every": 4, "validate_every": 4, "warm_up": 2, **training}
+    steps = {"batch": 2, "patch": 32, "steps": 8, "validation_fields": 2, "checkpoint_every": 4, "validate_every": 4, "warm_up": 2, "adversarial": None, **training}
     return dataclasses.replace(
         full,
         data=dataclasses.replace(full.data, field=64, fields=8, least=4, depth=[0.3, 1.0]),
@@ -21,6 +22,17 @@ def config(**training):
         training=dataclasses.replace(full.training, **steps),
         evaluation=dataclasses.replace(full.evaluation, fields=1, field=64, photons=[500], iterations=[1, 2, 4], beads=dataclasses.replace(full.evaluation.beads, spacing=5.0)),
     )
+
+
+def config_with(**evaluation):
+    full = config()
+    return dataclasses.replace(full, evaluation=dataclasses.replace(full.evaluation, **evaluation))
+
+
+def adversarial():
+    """The same with an adversary in the last quarter of its steps."""
+    wanted = Adversarial(weight=0.1, begin=0.75, widths=[4], rate=1e-3)
+    return config(adversarial=wanted)
 
 
 def scratch(test):

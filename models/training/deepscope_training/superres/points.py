@@ -29,9 +29,10 @@ def dips(picture, first, second, ground):
     """Whether the profile from `first` to `second` (y, x in pixels) has a valley below DIP of the fainter of two maxima near its ends."""
     t = np.linspace(-0.4, 1.4, 61)
     line = ndimage.map_coordinates(picture - ground, [a + t * (b - a) for a, b in zip(first, second)], order=3, mode="nearest")
-    middle = (t > 0.25) & (t < 0.75)
-    left, right, valley = line[t <= 0.5].max(), line[t >= 0.5].max(), line[middle].min()
-    return bool(min(left, right) > 0 and valley < DIP * min(left, right))
+    half = len(t) // 2
+    left, right = int(np.argmax(line[: half + 1])), half + int(np.argmax(line[half:]))
+    fainter = min(line[left], line[right])
+    return bool(fainter > 0 and line[left : right + 1].min() < DIP * fainter)
 
 
 def two_points(config, network):
