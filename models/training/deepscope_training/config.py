@@ -58,5 +58,16 @@ def names():
     return sorted(path.stem for path in CONFIGS.glob("*.yaml"))
 
 
+def same(config, section, saved):
+    """Whether a section saved in a checkpoint says what `config` says; what an older program did not know counts as left out."""
+    here = getattr(config, section)
+    if dataclasses.is_dataclass(here):
+        try:
+            saved = build(type(here), saved, section)
+        except TrainingError:
+            return False
+    return saved == here
+
+
 def as_dict(config):
     return dataclasses.asdict(config)

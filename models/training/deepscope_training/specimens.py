@@ -112,6 +112,20 @@ def beads(rng, scene):
     scene.splat(*(v + rng.normal(0, spread, (count, 6)) for v in (x, y, z)), weight)
 
 
+def doublets(rng, scene):
+    """Points in pairs and short rows, 0.15-2 µm apart, equal or not: what two-point resolution is about."""
+    count = int(log_uniform(rng, 5, 400))
+    x, y = rng.uniform(0, scene.width, (2, count, 1))
+    members = int(rng.integers(2, 4))
+    apart, angle = log_uniform(rng, 0.15, 1.2) * np.exp(rng.normal(0, 0.3, (count, 1))), rng.uniform(0, 2 * np.pi, (count, 1))
+    along = (np.arange(members) - (members - 1) / 2) * apart
+    weight = np.exp(rng.normal(0, rng.choice([0, 0.2, 0.6]), (count, members)))
+    z = rng.normal(0, 1, (count, 1)) * scene.depth * rng.choice([0, 0.1, 0.5])
+    x, y, z, weight = (np.repeat(v, 6, 1) for v in (x + along * np.cos(angle), y + along * np.sin(angle), z + 0 * along, weight))
+    spread = rng.uniform(0, 0.05)
+    scene.splat(x + rng.normal(0, spread, x.shape), y + rng.normal(0, spread, x.shape), z, weight)
+
+
 def membranes(rng, scene):
     """Outlines of cells: closed wobbling curves standing upright through the whole depth."""
     points = []
@@ -213,6 +227,6 @@ def golgi(rng, scene):
 FAMILIES = {
     f.__name__: f
     for f in (
-        filaments, stress_fibres, mitochondria, nuclei, vesicles, beads, membranes, clathrin, reticulum, golgi, fractal, dead_leaves, smooth,
+        filaments, stress_fibres, mitochondria, nuclei, vesicles, beads, doublets, membranes, clathrin, reticulum, golgi, fractal, dead_leaves, smooth,
     )
 }  # fmt: skip

@@ -49,7 +49,7 @@ def read_checkpoint(path, config):
     if not isinstance(state, dict) or state.get("format") != CHECKPOINT_FORMAT or "network" not in state:
         raise TrainingError(f"{path} is not a checkpoint of this program; it was left as it is.")
     for section in kinds.of(config).IDENTITY:
-        if state["config"].get(section) != configuration.as_dict(config)[section]:
+        if not configuration.same(config, section, state["config"].get(section)):
             raise TrainingError(f"The checkpoint {path} was trained with another '{section}'; give it another folder or the same configuration.")
     return state
 
