@@ -1,0 +1,76 @@
+/** Every package in models/: it loads, proves itself by its own tensors, declares what it was made for, and its card hides nothing. */
+import { readdirSync } from 'node:fs'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as ort from 'onnxruntime-node'
+import { describe, expect, test, vi } from 'vitest'
+import { parse } from 'yaml'
+import { readPackage } from '#main/inference/catalog.ts'
+import { loadTests } from '#main/inference/load-tests.ts'
+import { loadWeights } from '#main/inference/load-weights.ts'
+import { compareWithTest } from '#main/inference/tensors/self-test.ts'
+import { tensorRunner } from '#main/inference/tensors/session.ts'
+import { rootFolder } from '#main/processes.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+interface Bar {
+  readonly name: string
+  readonly value: number
+  readonly holds: boolean
+}
+
+const models = join(rootFolder, 'models')
+const names = readdirSync(models, { withFileTypes: true })
+  .filter((entry) => entry.isDirectory() && entry.name !== 'training')
+  .map(({ name }) => name)
+
+test('the super-resolution network that the application begins with is there', () => {
+  expect(names).toContain('widefield-sr')
+})
+
+describe.each(names)('the package %s', (name) => {
+  const folder = join(models, name)
+  const text = (file: string) => readFile(join(folder, file), 'utf8')
+
+  test('is accepted by the catalog, and gives its own test outputs to 1e-3', async () => {
+    const entry = await readPackage(folder)
+    expect(entry?.summary).toMatchObject({ id: name, usable: true, problem: null })
+    const model = entry?.network
+    if (!model) throw new Error(`${name} cannot be run`)
+    const { bytes, external } = await loadWeights(model)
+    const session = await ort.InferenceSession.create(bytes, { externalData: external })
+    for (const output of await compareWithTest(model, await loadTests(model), tensorRunner(ort, model, session))) {
+      expect(output.tolerance, output.id).toMatchObject({ relative: 1e-3, absolute: 1e-3 })
+      expect(output.outside, output.id).toBeLessThanOrEqual(output.allowed)
+    }
+  })
+
+  test('is compact: at most 8 MiB', async () => {
+    expect((await stat(join(folder, 'model.onnx'))).size).toBeLessThanOrEqual(8 << 20)
+  })
+
+  test('declares its task, modality, pixel size, light and structures, whom it cites and under which licence it is', async () => {
+    const description = parse(await text('rdf.yaml'))
+    expect(description).toMatchObject({
+      format_version: expect.stringMatching(/^0\.5/),
+      license: expect.any(String),
+      documentation: 'CARD.md',
+    })
+    expect(description.cite[0].doi).toMatch(/^10\./)
+    expect(description.weights.onnx.opset_version).toBeGreaterThanOrEqual(17)
+    const own = description.config.deepscope
+    expect(own).toMatchObject({ task: expect.any(String), modality: expect.any(String), pixel_size_um: expect.anything() })
+    expect(own.photons).toHaveLength(2)
+    expect(own.structures.length).toBeGreaterThan(0)
+  })
+
+  test('its card begins with the bars it misses, each with the measured value', async () => {
+    const { bars } = JSON.parse(await text('metrics.json')) as { readonly bars: readonly Bar[] }
+    expect(bars.length).toBeGreaterThan(3)
+    const card = await text('CARD.md')
+    const first = card.slice(0, card.indexOf('\n## '))
+    for (const bar of bars.filter(({ holds }) => !holds)) expect(first).toContain(`\`${bar.name}\` is ${bar.value}`)
+    for (const { name, value } of bars) expect(card).toContain(`\`${name}\` | ${value} |`)
+  })
+})
