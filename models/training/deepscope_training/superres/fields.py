@@ -20,11 +20,8 @@ def pair(config, planes, heights, focus=0.0):
     percentile of low at 1. Total reflection lights the planes by their height above the first."""
     step = config.optics.target.pixel / OVERSAMPLING
     field = Field(planes.shape[-1], step)
-    spectra = torch.fft.rfft2(torch.as_tensor(planes))
+    spectra = torch.fft.rfft2(lit(config, planes, heights))
     evaluation = config.evaluation
-    if config.data.penetration:
-        light = evanescent(heights, heights[0], float(np.sqrt(np.prod(config.data.penetration))))
-        spectra = spectra * torch.from_numpy(light).to(spectra.real.dtype)[:, None, None]
     low, high = (
         crop(field.see_spectra(spectra, heights, config.optics.objective(which), evaluation.wavelength, focus, evaluation.spherical), getattr(config.optics, which).pixel, step)
         for which in ("input", "target")
@@ -34,20 +31,30 @@ def pair(config, planes, heights, focus=0.0):
     return low / peak, high / peak
 
 
-def held_out(config, family, count, part=0):
-    """`count` pairs of one held-out family, or None where its data are absent. part: 0 to measure on, 1 to choose the baselines' settings on."""
+def specimens(config, family, count, part=0):
+    """`count` specimens of one held-out family: planes (Z, S, S) on the fine grid and their heights, µm. None where its data are absent."""
     evaluation = config.evaluation
     size = evaluation.field * OVERSAMPLING + 2 * MARGIN
     step = config.optics.target.pixel / OVERSAMPLING * evaluation.magnify
     heights = np.linspace(-evaluation.depth, evaluation.depth, 5)
-    pairs = []
     for index in range(count):
         rng = np.random.default_rng((config.seed, 2 + 8 * part, *family.encode(), index))
         planes = heldout.FAMILIES[family](rng, size, step, heights * evaluation.magnify)
-        if planes is None:
-            return None
-        pairs.append(pair(config, planes.astype(np.float32), heights))
-    return pairs
+        yield None if planes is None else (planes.astype(np.float32), heights)
+
+
+def held_out(config, family, count, part=0):
+    """`count` pairs of one held-out family, or None where its data are absent. part: 0 to measure on, 1 to choose the baselines' settings on."""
+    made = list(specimens(config, family, count, part))
+    return None if None in made else [pair(config, *specimen) for specimen in made]
+
+
+def lit(config, planes, heights):
+    """Planes as total reflection lights them in the evaluation, by their height above the first; unchanged for other modalities."""
+    if not config.data.penetration:
+        return torch.as_tensor(planes)
+    light = evanescent(heights, heights[0], float(np.sqrt(np.prod(config.data.penetration))))
+    return torch.as_tensor(planes) * torch.from_numpy(light).float()[:, None, None]
 
 
 def seen(config, count, part=0):

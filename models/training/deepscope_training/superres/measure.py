@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from .. import __version__, metrics, package
-from . import baselines, card, checks, fields, points, predict, variants
+from . import baselines, card, checks, fields, points, predict, reconstruction, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
 PATIENCE = 3  # iteration counts without improvement after which a choice is made
@@ -170,6 +170,7 @@ def run(config, work, out, report=print):
         "coverage": checks.coverage(seen_answers, "seen families") + checks.coverage(held_answers, "held-out families"),
         "on_grid": checks.on_grid(config, network) if config.optics.native_na else [],
         "real_pair": checks.real_pair(config, network),
+        "reconstruction": reconstruction.table(config, network),
         "time": package.speed(out / "model.onnx", {256: 60, 512: 200}),
         "mib": round((out / "model.onnx").stat().st_size / 2**20, 2),
     }
