@@ -11,6 +11,7 @@ loss          (config, network, batch, adversary) → the sum to minimise, and i
 critic        (config) → an adversary.Adversary, or None
 export        (config, work, pool, out, report): write the package
 evaluate      (config, work, out, report): measure it
+retime        (config, out, report): measure only its speed anew, on a quiet machine
 """
 
 import importlib

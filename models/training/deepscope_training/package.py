@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from . import kinds, train
-from .errors import writing
+from .errors import TrainingError, writing
 
 OPSET = 17
 
@@ -42,6 +42,14 @@ def put(path, write):
 def save_array(path, tensor):
     with open(path, "wb") as stream:
         np.save(stream, tensor.numpy().astype(np.float32))
+
+
+def metrics_of(out):
+    """What an evaluation has written into the package folder `out`."""
+    path = Path(out) / "metrics.json"
+    if not path.is_file():
+        raise TrainingError(f"There is no {path}; evaluate the package first.")
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def speed(model, bounds):

@@ -6,7 +6,7 @@ from .batches import batch, validation
 from .config import Config
 from .describe import run as export
 from .simulate import maker
-from .measure import run as evaluate
+from .measure import retime, run as evaluate
 from .networks import build
 
 IDENTITY = ("name", "network", "optics")

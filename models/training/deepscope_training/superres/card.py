@@ -125,9 +125,8 @@ def optional(title, rows, words, digits=3):
     return f"## {title}\n\n{words}\n\n{plain(rows, digits)}\n\n" if rows else ""
 
 
-def write(config, network, result, pairs, out):
-    """CARD.md and figure-heldout.png into the package folder `out`."""
-    figure(config, network, pairs, Path(out) / "figure-heldout.png")
+def write(config, result, out):
+    """CARD.md into the package folder `out`, from what metrics.json holds."""
     optics, evaluation, tables, words = config.optics, config.evaluation, result["tables"], config.words
     bars = "\n".join(f"| `{b['name']}` | {b['value']} | {b['must']} | {'yes' if b['holds'] else '**no**'} |" for b in result["bars"])
     sources = "\n".join(f"- {name}: {licence}" for name, licence in real.TRAINING.items())
