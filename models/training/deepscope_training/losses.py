@@ -37,19 +37,28 @@ def structure_error(error, target):
     return torch.log(absolute + FLOOR).mean()
 
 
+def balanced(values, target):
+    """Mean over examples of values (B, 1, Y, X), to which structure (above a tenth of the target's range) and ground contribute half each:
+    most pixels are ground, and an error learned from them alone is too small where it matters."""
+    low, high = target.amin((1, 2, 3), keepdim=True), target.amax((1, 2, 3), keepdim=True)
+    structure = (target > low + 0.1 * (high - low)).to(values.dtype)
+    parts = [(values * part).sum((1, 2, 3)) / part.sum((1, 2, 3)).clamp(min=1) for part in (structure, 1 - structure)]
+    return 0.5 * (parts[0] + parts[1]).mean()
+
+
 def loss(output, target, training, pixel):
     """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` (B, 1, Y, X), `pixel` in µm.
 
     error: log error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. consistency: the same after a blur to
-    what both objectives resolve. scale: Laplace negative log-likelihood of the error, in which the image counts as given
-    (the second head learns to judge, not to please).
+    what both objectives resolve. scale: Laplace negative log-likelihood of the error, half of structure and half of ground, in which the image
+    counts as given (the second head learns to judge, not to please).
     """
     image, scale = output[:, :1], output[:, 1:]
     difference = target - image
     error = log_error(difference)
     consistency = log_error(gaussian_blur(difference, training.consistency_sigma / pixel))
     structure = structure_error(difference, target)
-    likelihood = (difference.detach().abs() / scale + torch.log(scale)).mean()
+    likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
     total = training.error * error + training.structure * structure
     total = total + training.consistency * consistency + training.scale * likelihood
     parts = {"error": error, "structure": structure, "consistency": consistency, "scale": likelihood, "l1": difference.abs().mean()}

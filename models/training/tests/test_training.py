@@ -176,6 +176,12 @@ class Batches(unittest.TestCase):
         image, target = batches.photograph(low, torch.full((64, 64), 0.7), 0.5, config.camera, torch.Generator().manual_seed(3), photons=5000)
         self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.01)
 
+    def test_structure_and_ground_judge_the_error_half_each(self):
+        target = torch.zeros(1, 1, 10, 10)
+        target[..., 0, :5] = 1  # five pixels of structure among a hundred
+        self.assertAlmostEqual(float(losses.balanced(torch.where(target > 0, 3.0, 1.0), target)), 2.0, places=6)
+        self.assertAlmostEqual(float(losses.balanced(torch.ones(2, 1, 8, 8), torch.zeros(2, 1, 8, 8))), 0.5, places=6)  # no structure: its half is missing
+
     def test_loss_counts_every_exposure_alike(self):
         training = configuration.load("widefield-sr").training
         target = torch.rand(1, 1, 64, 64)
