@@ -1,4 +1,4 @@
-"""Command line: python3 -m deepscope_training {pool,train,export,evaluate,time,all} PACKAGE."""
+"""Command line: python3 -m deepscope_training {pool,train,export,evaluate,time,lookout,all} PACKAGE."""
 
 import argparse
 import dataclasses
@@ -13,7 +13,7 @@ DEFAULT_WORK = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="deepscope_training", description="Train, measure and package Deepscope's networks.")
-    parser.add_argument("command", choices=["pool", "train", "export", "evaluate", "time", "all"])
+    parser.add_argument("command", choices=["pool", "train", "export", "evaluate", "time", "lookout", "all"])
     parser.add_argument("package", help="name of a package (widefield-sr), a YAML configuration, or 'everything'")
     parser.add_argument("--work", type=Path, help=f"folder for checkpoints (default {DEFAULT_WORK}/PACKAGE)")
     parser.add_argument("--pool", type=Path, help="folder for simulated fields (default WORK/pool)")
@@ -75,6 +75,10 @@ def make(options):
         teach(options, config, work, pool_folder)
     if options.command in ("export", "all"):
         kind.export(config, work, pool_folder, out)
+    if options.command == "lookout":
+        if not hasattr(kind, "watch"):
+            raise TrainingError(f"Networks of the kind {config.kind} have no lookout.")
+        kind.watch(config, work, pool_folder, out, steps=options.steps)
     if options.command in ("evaluate", "all"):
         kind.evaluate(config, work, out)
     if options.command == "time":

@@ -8,6 +8,7 @@ from .describe import run as export
 from .simulate import maker
 from .measure import retime, run as evaluate
 from .networks import build
+from .teach import run as watch
 
 IDENTITY = ("name", "network", "optics")
 

@@ -10,7 +10,7 @@ import torch
 from .. import __version__, normalisation, pool, real, statistics
 from ..package import OPSET, put, save_array, sha256
 from ..resample import NAME as RESAMPLING
-from . import batches, checks, simulate, variants
+from . import batches, checks, simulate, teach, variants
 
 RESAMPLE_FORMULA = (
     "Pixels are areas and both grids share their corners: output pixel i lies at input coordinate u = (i + 0.5)*r - 0.5 with r = output "
@@ -149,7 +149,10 @@ def describe(config, state, network, out, flux, shipped):
                 "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
                 "training": {"variant": shipped, "steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
                 "bits": [8, 16],
-                "guard": {"statistics": {"source": "statistics.json", "sha256": sha256(out / "statistics.json")}},
+                "guard": {
+                    "statistics": {"source": "statistics.json", "sha256": sha256(out / "statistics.json")},
+                    **({"lookout": teach.named(out)} if (out / "lookout.json").exists() else {}),
+                },
             },
         },
     }

@@ -1,0 +1,81 @@
+"""The lookout: a small network that looks at an input for what the training never had: odd structure, and blur of a whole field.
+
+Taught by outlier exposure (Hendrycks, Mazeika & Dietterich 2019): photographs of the training's own fields on one hand, on the other the same
+with drawn figures (`oddities`), whole drawn patterns, and the fields blurred before they are photographed. For every 8 × 8 camera
+pixels it gives two log odds: odd structure here; blurred here. The application computes the same (src-main/analysis/trust/lookout.ts);
+test/cases/trust/lookout.json holds values that both must give.
+"""
+
+import base64
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+STRIDE = 8  # camera pixels along a place
+#: channels in, channels out, stride of the 3 × 3 convolutions; the first sees four pixels, each twice, as channels
+LAYERS = ((8, 24, 1), (24, 32, 2), (32, 32, 1), (32, 48, 2), (48, 48, 1))
+PERCENTILES = (1.0, 99.9)
+METHOD = (
+    "Of a camera picture x, y = clip((x - p1) / (p99.9 - p1 + 1e-6), -1, 2) with its percentiles; channels: y at (0,0), (0,1), (1,0), (1,1) of every "
+    "2 x 2 pixels, then sqrt(max(y, 0)) likewise. Layers: 3 x 3 convolution (weights outputs x inputs x 3 x 3, edges of zeros, stride), "
+    "max(0, .). Head: 1 x 1, two log odds for each 8 x 8 pixels: structure unlike any of the training; blurred. Numbers: float32, "
+    "little-endian, base64."
+)
+
+
+class Lookout(nn.Module):
+    """Without `folded`, every convolution is followed by batch normalisation, which `fold` puts into its weights."""
+
+    def __init__(self, folded=False):
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in LAYERS)
+        self.norms = nn.ModuleList(nn.Identity() if folded else nn.BatchNorm2d(o) for _, o, _ in LAYERS)
+        self.head = nn.Conv2d(LAYERS[-1][1], 2, 1)
+
+    def forward(self, x):
+        """x: (B, 2, Y, X) as `prepared` gives it, sides multiples of STRIDE → log odds (B, 2, Y / STRIDE, X / STRIDE)."""
+        x = functional.pixel_unshuffle(x, 2)
+        for layer, norm in zip(self.layers, self.norms):
+            x = functional.relu(norm(layer(x)))
+        return self.head(x)
+
+    def fold(self):
+        """The same network without batch normalisation, for use."""
+        plain = Lookout(folded=True)
+        with torch.no_grad():
+            plain.head.load_state_dict(self.head.state_dict())
+            for target, layer, norm in zip(plain.layers, self.layers, self.norms):
+                gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+                target.weight.copy_(layer.weight * gain[:, None, None, None])
+                target.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
+        return plain.eval()
+
+
+def prepared(images):
+    """Camera pictures (B, Y, X) → (B, 2, Y, X): y = (x - p1) / (p99.9 - p1 + 1e-6) within -1 … 2, and sqrt(max(y, 0))."""
+    low, high = np.percentile(images.numpy(), PERCENTILES, axis=(1, 2))
+    low, high = (torch.from_numpy(v).float()[:, None, None] for v in (low, high))
+    y = torch.clamp((images - low) / (high - low + 1e-6), -1, 2)
+    return torch.stack([y, torch.sqrt(torch.clamp(y, min=0))], 1)
+
+
+def score(logits):
+    """How odd and how blurred a whole picture is: the largest mean of 2 × 2 neighbours, and the mean."""
+    near = functional.avg_pool2d(logits[:, :1], 2, 1).flatten(1)
+    return near.amax(1), logits[:, 1].mean((1, 2))
+
+
+def as_json(network, pixel):
+    """A folded network for the application, taught with inputs of `pixel` µm."""
+    layers = [
+        {"inputs": i, "outputs": o, "stride": stride, "weights": encoded(layer.weight), "bias": encoded(layer.bias)}
+        for (i, o, stride), layer in zip(LAYERS, network.layers)
+    ]
+    head = {"weights": encoded(network.head.weight), "bias": encoded(network.head.bias)}
+    return {"method": METHOD, "pixel_size_um": pixel, "layers": layers, "head": head}
+
+
+def encoded(tensor):
+    return base64.b64encode(tensor.detach().numpy().astype("<f4").tobytes()).decode()

@@ -1,0 +1,88 @@
+"""Teaches the lookout and puts it into the package: `lookout.json`, named and hashed in rdf.yaml. Interrupt and repeat at will."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import pool
+from ..errors import TrainingError, writing
+from ..package import put, sha256
+from . import oddities
+from .lessons import FIGURES, PATTERNS, Lessons, loss_of
+from .lookout import Lookout, as_json
+
+STEPS, BATCH, RATE, WARM_UP = 2600, 24, 4e-3, 100
+KEEP_EVERY = 200
+LEAST = 8  # fields, below which there is nothing to learn
+
+
+def fields(config, folder):
+    """The pool's noise-free inputs with the input's pixels that hold something, (N, Y, X)."""
+    found = []
+    for index in range(pool.available(folder, config.data.fields)):
+        with np.load(pool.path_of(folder, index)) as file:
+            if not file["native"] and not str(file["family"]).endswith("empty"):
+                found.append(file["low"])
+    if len(found) < LEAST:
+        raise TrainingError(f"The pool {folder} has {len(found)} fields for the lookout; make it first: deepscope_training pool {config.name}.")
+    return np.stack(found)
+
+
+def drawings(config, size):
+    """Figures and patterns, the same for every seed."""
+    rng, pixel = np.random.default_rng((config.seed, 7)), config.optics.input.pixel
+    return np.stack([oddities.figure(rng, pixel) for _ in range(FIGURES)]), np.stack([oddities.pattern(rng, pixel, size) for _ in range(PATTERNS)])
+
+
+def learn(config, lessons, path, steps, report):
+    """The taught network, from `path` on where that is there."""
+    torch.manual_seed(config.seed)
+    network, step = Lookout(), 0
+    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
+    if path.exists():
+        kept = torch.load(path)
+        network.load_state_dict(kept["net"])
+        optimiser.load_state_dict(kept["opt"])
+        step = kept["step"]
+    lessons.restart((config.seed, step))
+    begun = time.monotonic()
+    while step < steps:
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
+        inputs, targets, _ = lessons.batch(BATCH)
+        loss = loss_of(network(inputs), targets)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        step += 1
+        if step % KEEP_EVERY == 0 or step == steps:
+            report(f"Lookout: step {step} of {steps}, loss {float(loss):.3f}, {time.monotonic() - begun:.0f} s.")
+            put(path, lambda part: torch.save({"net": network.state_dict(), "opt": optimiser.state_dict(), "step": step}, part))
+    return network.eval()
+
+
+def run(config, work, pool_folder, out, report=print, steps=None):
+    """Teach, write `lookout.json`, and name it in the package's description, which must be there."""
+    import yaml
+
+    out = Path(out)
+    low = fields(config, pool_folder)
+    lessons = Lessons(low, *drawings(config, low.shape[1]), config.optics.input.pixel, config.camera)
+    network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report)
+    text = json.dumps(as_json(network.fold(), config.optics.input.pixel), ensure_ascii=False) + "\n"
+    put(out / "lookout.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    with writing(out / "rdf.yaml"):
+        description = yaml.safe_load((out / "rdf.yaml").read_text(encoding="utf-8"))
+    description["config"]["deepscope"]["guard"]["lookout"] = named(out)
+    text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
+    put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    report(f"Wrote {out.name}/lookout.json.")
+
+
+def named(out):
+    """How a description names the lookout in the folder `out`."""
+    return {"source": "lookout.json", "sha256": sha256(out / "lookout.json")}

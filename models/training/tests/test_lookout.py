@@ -1,0 +1,84 @@
+"""The lookout: what it is shown, what it is taught, and what the application gets."""
+
+import base64
+import unittest
+
+import numpy as np
+import torch
+
+from deepscope_training.superres import lessons, lookout, oddities, teach
+
+from . import small
+
+
+def lessons_of(seed=0):
+    """Lessons on four smooth fields, with a few drawings."""
+    rng = np.random.default_rng(1)
+    low = np.stack([np.outer(np.hanning(128), np.hanning(128)).astype(np.float32)] * 4)
+    figures = np.stack([oddities.figure(rng, 0.65) for _ in range(4)])
+    patterns = np.stack([oddities.pattern(rng, 0.65) for _ in range(2)])
+    return lessons.Lessons(low, figures, patterns, 0.65, small.config().camera, seed)
+
+
+class Shown(unittest.TestCase):
+    def test_every_figure_lies_in_its_stamp(self):
+        for draw in oddities.FIGURES:
+            for line in draw(np.random.default_rng(2)):
+                self.assertLessEqual(np.abs(line).max(), 1.001, draw.__name__)
+
+    def test_a_traced_line_has_its_length_everywhere_alike(self):
+        density = oddities.trace([np.array([[2.0, 5.0], [22.0, 5.0]])], 32, 1)
+        self.assertAlmostEqual(density.sum(), 20, places=6)
+        np.testing.assert_allclose(density[5, 4:20], 1, atol=1e-9)
+
+    def test_the_targets_say_what_was_done(self):
+        found = {kind: lessons_of().example(kind) for kind in ("plain", "figures", "pattern", "blurred")}
+        odd = {kind: target[0] for kind, (_, target) in found.items()}
+        self.assertEqual(np.nansum(odd["plain"]), 0)
+        self.assertTrue((odd["pattern"] == 1).all())
+        self.assertTrue(np.isnan(odd["blurred"]).all())
+        self.assertTrue((found["blurred"][1][1] == 1).all())
+        self.assertTrue((found["plain"][1][1] == 0).all())
+
+    def test_the_same_seed_gives_the_same_lesson(self):
+        first, second = (lessons_of(5).batch(8)[0] for _ in range(2))
+        torch.testing.assert_close(first, second)
+
+
+class Taught(unittest.TestCase):
+    def test_folding_changes_nothing(self):
+        torch.manual_seed(0)
+        network = lookout.Lookout()
+        inputs = torch.rand(3, 2, 64, 72)
+        network.train()(inputs)  # moves the running means
+        network.eval()
+        with torch.no_grad():
+            torch.testing.assert_close(network.fold()(inputs), network(inputs), rtol=1e-4, atol=1e-5)
+
+    def test_teaching_goes_on_where_it_ended(self):
+        path = small.scratch(self) / "lookout.pt"
+        said = []
+        teach.learn(small.config(), lessons_of(), path, 2, said.append)
+        self.assertEqual(torch.load(path)["step"], 2)
+        teach.learn(small.config(), lessons_of(), path, 3, said.append)
+        self.assertEqual(torch.load(path)["step"], 3)
+        self.assertEqual(len(said), 2)
+
+    def test_the_loss_asks_only_where_a_target_is(self):
+        logits, targets = torch.zeros(2, 2, 4, 4), torch.zeros(2, 2, 4, 4)
+        targets[0, 0], targets[1, 1] = 1, 1
+        targets[1, 0] = np.nan
+        before = lessons.loss_of(logits, targets)
+        logits[1, 0] = 50.0  # not asked
+        torch.testing.assert_close(lessons.loss_of(logits, targets), before)
+
+    def test_the_application_gets_the_weights_as_they_are(self):
+        network = lookout.Lookout(folded=True)
+        first = lookout.as_json(network, 0.65)["layers"][0]
+        values = np.frombuffer(base64.b64decode(first["weights"]), "<f4")
+        np.testing.assert_array_equal(values, network.layers[0].weight.detach().numpy().ravel())
+        self.assertEqual((first["inputs"], first["outputs"], first["stride"]), lookout.LAYERS[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
