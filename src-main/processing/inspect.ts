@@ -2,7 +2,7 @@
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError } from '#shared/errors.ts'
 import type { InspectionState } from '#shared/trust.ts'
-import type { Judgement, Picture } from '../analysis/trust/judge.ts'
+import type { Judgement, JudgeRequest, Picture } from '../analysis/trust/judge.ts'
 import { noiseOf } from '../analysis/trust/noise.ts'
 import { perturbations } from '../analysis/trust/perturb.ts'
 import { cut, type Plane, planeOf } from '../analysis/trust/plane.ts'
@@ -24,8 +24,8 @@ export interface Inspected extends Judgement {
   readonly picture: Plane
 }
 
-/** Larger pictures are inspected in their middle: half a dozen answers of the network are held at once. */
-export const inspectedSide = 1024
+/** Larger pictures are inspected in their middle: a person waits while the network answers four or five times. */
+export const inspectedSide = 512
 
 /** One at a time: an inspection keeps the network busy for some seconds. */
 export class Inspector {
@@ -87,7 +87,7 @@ async function inspect(
   }
   const nextAnswer = second ? await ask(second, normalisation) : null
   report((steps - 1) / steps)
-  const judgement = await judge.judge({
+  const question: JudgeRequest = {
     facts,
     training,
     input: cutAsIs(request.picture, picture),
@@ -97,7 +97,8 @@ async function inspect(
     ...(second && nextAnswer ? { second: { input: second, output: { width, height, data: nextAnswer.image } } } : {}),
     answers,
     depth: 'full',
-  })
+  }
+  const judgement = await judge.judge(question, signal)
   return { ...judgement, prediction, picture }
 }
 

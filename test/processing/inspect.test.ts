@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { TrustThread } from '#main/analysis/trust/thread.ts'
+import { type Judge, TrustThread } from '#main/analysis/trust/thread.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { Inspector, type InspectRequest } from '#main/processing/inspect.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
@@ -63,5 +63,21 @@ describe('an inspection', () => {
     await expect(first).rejects.toMatchObject({ name: 'AbortError' })
     expect(inspector.state.value.progress).toBeNull()
     await expect(inspector.inspect(request)).resolves.toMatchObject({ picture: { width: side } })
+  })
+
+  test('can be given up while it is judged, and the instruments are free at once', async () => {
+    const controller = new AbortController()
+    // Gives up as soon as the question has gone to the thread, which then takes a second or so.
+    const giving: Judge = {
+      judge: (question, signal) => {
+        const judged = judge.judge(question, signal)
+        controller.abort()
+        return judged
+      },
+    }
+    const inspector = new Inspector({ inference, judge: giving })
+    await expect(inspector.inspect(request, controller.signal)).rejects.toMatchObject({ name: 'AbortError' })
+    expect(inspector.state.value.progress).toBeNull()
+    await expect(new Inspector({ inference, judge }).inspect(request)).resolves.toMatchObject({ picture: { width: side } })
   })
 })

@@ -10,21 +10,24 @@ export interface Perturbation {
   restore(output: Plane): Plane
 }
 
-/** Mirror images: allowed because the blur of a round pupil is the same in the mirror. */
-const mirrors: readonly Perturbation[] = [
-  { name: 'mirrored left to right', apply: mirrorX, restore: mirrorX },
-  { name: 'mirrored top to bottom', apply: mirrorY, restore: mirrorY },
-]
-
-/** @param noise adds as much noise again as the picture has, so that twice the variance is seen */
+/**
+ * Three, each of another kind, because every one costs an answer of the network. The picture is mirrored both ways, which the blur of a round pupil
+ * allows, and moved along the diagonal.
+ *
+ * @param factor output pixels along an input pixel
+ */
 export function perturbations(noise: NoiseModel, factor: number, seed = 1): Perturbation[] {
-  const half = (dx: number, dy: number): Perturbation => ({
-    name: dx > 0 ? 'moved right by half a pixel' : 'moved down by half a pixel',
-    apply: (input) => halfPixel(input, dx, dy),
-    restore: (output) => moved(output, -dx * 0.5 * factor, -dy * 0.5 * factor),
-  })
-  const noisier: Perturbation = { name: 'with added noise', apply: (input) => noisy(input, noise, seed), restore: (output) => output }
-  return [...mirrors, half(1, 0), half(0, 1), noisier]
+  const mirror = (picture: Plane) => mirrorX(mirrorY(picture))
+  return [
+    { name: 'mirrored both ways', apply: mirror, restore: mirror },
+    {
+      name: 'moved by half a pixel to the right and down',
+      apply: (input) => halfPixel(halfPixel(input, 1, 0), 0, 1),
+      restore: (output) => moved(output, -0.5 * factor, -0.5 * factor),
+    },
+    // As much noise again as the picture has, so that twice the variance is seen.
+    { name: 'with added noise', apply: (input) => noisy(input, noise, seed), restore: (output) => output },
+  ]
 }
 
 function mirrorX({ width, height, data }: Plane): Plane {

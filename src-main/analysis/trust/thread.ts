@@ -9,8 +9,8 @@ export type ThreadReply =
   | { readonly id: number; readonly error: ErrorData; readonly judgement?: undefined }
 
 export interface Judge {
-  /** The pictures are copied, so they may change afterwards. Rejects with Internal, or AbortError when disposed. */
-  judge(request: JudgeRequest): Promise<Judgement>
+  /** The pictures are copied, so they may change afterwards. Rejects with Internal, or AbortError when `signal` says so or when disposed. */
+  judge(request: JudgeRequest, signal?: AbortSignal): Promise<Judgement>
 }
 
 interface Asked {
@@ -27,13 +27,26 @@ export class TrustThread implements Judge, AsyncDisposable {
   /** @param program the worker's; the built one unless a test brings its own */
   constructor(private readonly program?: string) {}
 
-  judge(request: JudgeRequest): Promise<Judgement> {
+  judge(request: JudgeRequest, signal?: AbortSignal): Promise<Judgement> {
     if (this.#disposed) return Promise.reject(abortError('The application is closing.'))
+    if (signal?.aborted) return Promise.reject(abortError())
     const id = ++this.#lastId
-    return new Promise((resolve, reject) => {
+    const giveUp = () => this.#giveUp(id)
+    signal?.addEventListener('abort', giveUp, { once: true })
+    return new Promise<Judgement>((resolve, reject) => {
       this.#asked.set(id, { resolve, reject })
       this.#running().postMessage({ id, request })
-    })
+    }).finally(() => signal?.removeEventListener('abort', giveUp))
+  }
+
+  /** Arithmetic cannot be interrupted: where nobody else waits for the thread, it is ended, and the next question starts another. */
+  #giveUp(id: number): void {
+    const asked = this.#asked.get(id)
+    this.#asked.delete(id)
+    asked?.reject(abortError())
+    if (this.#asked.size > 0) return
+    void this.#worker?.terminate()
+    this.#worker = undefined
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
