@@ -4,12 +4,15 @@ import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, sep } from 'node:path'
 import { parse } from 'yaml'
 import { z } from '#shared/zod.ts'
+import type { Lookout, LookoutLayer } from '../analysis/trust/lookout.ts'
 import type { InputStatistics, Training } from '../analysis/trust/training.ts'
 
 const finite = z.number().finite()
 const span = z.tuple([finite, finite])
 /** A field that is absent or odd says nothing. */
 const part = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefined)
+
+const fileSchema = z.object({ source: z.string().max(500), sha256: z.string() })
 
 const ownSchema = z.object({
   task: part(z.string().max(100)),
@@ -22,7 +25,7 @@ const ownSchema = z.object({
   bits: part(z.array(finite.positive()).max(8)),
   photons: part(span),
   intensity: part(z.object({ flux: z.array(z.object({ photons: finite, slope: finite.nullable().catch(null) })).optional() })),
-  guard: part(z.object({ statistics: z.object({ source: z.string().max(500), sha256: z.string() }) })),
+  guard: part(z.object({ statistics: part(fileSchema), lookout: part(fileSchema) })),
 })
 
 const statisticsSchema = z.object({
@@ -39,6 +42,26 @@ const statisticsSchema = z.object({
   ),
 })
 
+const numbers = z
+  .string()
+  .regex(/^[A-Za-z0-9+/]*=*$/)
+  .transform((base64) => {
+    const bytes = Buffer.from(base64, 'base64')
+    return new Float32Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + (bytes.length & ~3)))
+  })
+const channels = z.number().int().min(1).max(256)
+
+const lookoutSchema = z.object({
+  pixel_size_um: finite.positive(),
+  layers: z
+    .array(
+      z.object({ inputs: channels, outputs: channels, stride: z.union([z.literal(1), z.literal(2)]), weights: numbers, bias: numbers }),
+    )
+    .min(1)
+    .max(16),
+  head: z.object({ weights: numbers, bias: numbers }),
+})
+
 const largest = 8 << 20
 
 /** Of the package in `folder`; what cannot be read is unknown, and nothing is thrown: the guard then says so. */
@@ -50,6 +73,7 @@ export async function readTraining(folder: string, gridUm: number | null): Promi
   const apertures = [own.numerical_aperture?.input, ...(own.numerical_aperture?.on_grid ?? [])].filter(
     (na): na is number => na !== undefined,
   )
+  const weights = z.object({ weights: z.object({ onnx: z.object({ sha256: z.string() }) }) }).safeParse(document)
   return {
     task: own.task ?? null,
     modality: own.modality ?? null,
@@ -61,18 +85,30 @@ export async function readTraining(folder: string, gridUm: number | null): Promi
     bits: own.bits ?? [],
     photons: own.photons ?? null,
     flux: own.intensity?.flux ?? [],
-    statistics: own.guard ? await readStatistics(folder, own.guard.statistics) : [],
+    statistics: own.guard?.statistics ? await readStatistics(folder, own.guard.statistics) : [],
+    weights: weights.data?.weights.onnx.sha256.toLowerCase() ?? null,
+    lookout: own.guard?.lookout ? await readLookout(folder, own.guard.lookout) : null,
   }
 }
 
-async function readStatistics(folder: string, { source, sha256 }: { source: string; sha256: string }): Promise<InputStatistics[]> {
+interface Named {
+  readonly source: string
+  readonly sha256: string
+}
+
+/** What a file of the package holds as JSON; throws where it lies outside, is too large, or is not the one that was described. */
+async function readChecked(folder: string, { source, sha256 }: Named): Promise<unknown> {
+  if (isAbsolute(source) || source.split(/[\\/]/).includes('..')) throw new Error('outside')
+  const path = await realpath(join(folder, source))
+  if (!path.startsWith((await realpath(folder)) + sep) || (await stat(path)).size > largest) throw new Error('outside or too large')
+  const bytes = await readFile(path)
+  if (createHash('sha256').update(bytes).digest('hex') !== sha256.toLowerCase()) throw new Error('changed')
+  return JSON.parse(bytes.toString('utf8'))
+}
+
+async function readStatistics(folder: string, file: Named): Promise<InputStatistics[]> {
   try {
-    if (isAbsolute(source) || source.split(/[\\/]/).includes('..')) return []
-    const path = await realpath(join(folder, source))
-    if (!path.startsWith((await realpath(folder)) + sep) || (await stat(path)).size > largest) return []
-    const bytes = await readFile(path)
-    if (createHash('sha256').update(bytes).digest('hex') !== sha256.toLowerCase()) return []
-    const read = statisticsSchema.parse(JSON.parse(bytes.toString('utf8')))
+    const read = statisticsSchema.parse(await readChecked(folder, file))
     return read.sources.flatMap(({ pixel_size_um, mean, std, whitening, limits }) => {
       const limit = limits.distance[limits.percentiles.indexOf(99)]
       const count = read.features.length
@@ -81,6 +117,21 @@ async function readStatistics(folder: string, { source, sha256 }: { source: stri
     })
   } catch {
     return []
+  }
+}
+
+async function readLookout(folder: string, file: Named): Promise<Lookout | null> {
+  try {
+    const { pixel_size_um, layers, head } = lookoutSchema.parse(await readChecked(folder, file))
+    let expected = 8
+    for (const { inputs, outputs, weights, bias } of layers as LookoutLayer[]) {
+      if (inputs !== expected || weights.length !== outputs * inputs * 9 || bias.length !== outputs) return null
+      expected = outputs
+    }
+    if (head.weights.length !== 2 * expected || head.bias.length !== 2) return null
+    return { pixelSizeUm: pixel_size_um, layers, head }
+  } catch {
+    return null
   }
 }
 

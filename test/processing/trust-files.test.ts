@@ -95,6 +95,7 @@ describe('an inspection', () => {
       ['scale', prediction.width],
       ['disagreement', prediction.width],
       ['unfamiliar', 1],
+      ['odd', side / 8],
     ])
     for (const { bytes, width, height } of maps) expect(bytes.byteLength).toBe(4 * width * height)
     const frc = report.instruments.find(({ id }) => id === 'resolution')?.readings.filter(({ id }) => id === 'frc')

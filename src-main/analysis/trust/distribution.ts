@@ -1,8 +1,9 @@
 /** Instrument 2: whether the input looks like what the network was trained on; tells noise, saturation and foreign structure. */
 import type { Pixels } from '#shared/image/frame.ts'
 import type { Reading, Reason } from '#shared/trust.ts'
-import { features, tileSide } from './features.ts'
-import { limits } from './limits.ts'
+import { featureCount, features, tileSide } from './features.ts'
+import { limits, oddLimit } from './limits.ts'
+import { blurredness, oddest, type Sighting } from './lookout.ts'
 import type { Finding } from './metadata-guard.ts'
 import { cut, type Plane, percentileOf } from './plane.ts'
 import type { InputStatistics, Training } from './training.ts'
@@ -19,6 +20,8 @@ export interface Unfamiliarity {
   readonly typical: number | null
   /** Share of the tiles that hold nothing but noise. */
   readonly flat: number
+  /** Means of the tiles' features; see features.ts. */
+  readonly mean: Float64Array
 }
 
 export function unfamiliarity(input: Plane, statistics: InputStatistics | null, largest = Number.POSITIVE_INFINITY): Unfamiliarity | null {
@@ -32,9 +35,11 @@ export function unfamiliarity(input: Plane, statistics: InputStatistics | null, 
   const [lefts, tops] = [places(input.width), places(input.height)]
   const distance = statistics ? distanceOf(statistics) : null
   let flat = 0
+  const sum = new Float64Array(featureCount)
   const ratios = tops.flatMap((top) =>
     lefts.map((left) => {
       const found = features(cut(input, left, top, tileSide, tileSide))
+      for (let i = 0; i < featureCount; i++) sum[i]! += found[i] as number
       if (isFlat(found)) {
         flat++
         return Number.NaN
@@ -49,6 +54,7 @@ export function unfamiliarity(input: Plane, statistics: InputStatistics | null, 
     ratios: Float32Array.from(ratios),
     typical: known.length > 0 ? percentileOf(known, 50) : null,
     flat: flat / ratios.length,
+    mean: sum.map((value) => value / ratios.length),
   }
 }
 
@@ -136,10 +142,14 @@ export interface DistributionInput {
   readonly training: Training
   /** The package has statistics for this pixel size. */
   readonly known: boolean
+  /** What the package's lookout sees; null where it has none, or where the picture is too small. */
+  readonly sighting: Sighting | null
+  /** The lookout was taught with this pixel size, or the picture's is unknown: what it sees is judged. */
+  readonly watched: boolean
 }
 
 export function distribution(measured: DistributionInput): Finding {
-  const rows = [strangeness(measured), noiseOnly(measured), saturation(measured), light(measured)]
+  const rows = [strangeness(measured), oddStructure(measured), blur(measured), noiseOnly(measured), saturation(measured), light(measured)]
   const reasons = rows
     .flatMap(({ message, status }): Reason[] =>
       message && (status === 'caution' || status === 'do-not-use') ? [{ instrument: 'distribution', level: status, message }] : [],
@@ -156,11 +166,14 @@ export function distribution(measured: DistributionInput): Finding {
       label: 'Distribution',
       status: reasons[0]?.level ?? (unmeasured ? 'not-measured' : 'fine'),
       summary: reasons[0]?.message ?? (unmeasured ? silent : 'The input looks like what the network was trained on.'),
-      blindTo: 'It sees tiles of 128 pixels as a whole: one small unusual thing among many usual ones passes.',
+      blindTo:
+        'Odd structure is told from what was shown as odd in training: one that looks like a specimen passes, and so does a faint one.',
       readings: rows.map(({ message: _, ...reading }) => ({ ...reading, side: 'input' })),
     },
   }
 }
+
+const noLookout = 'the package has no lookout for this pixel size'
 
 type Row = Omit<Reading, 'side'> & { readonly message?: string }
 
@@ -173,6 +186,30 @@ function strangeness({ unfamiliarity: found, known }: DistributionInput): Row {
   const far = value > limits.distanceFar
   const message = `The picture looks unlike ${far ? 'anything' : 'most of what'} the network was trained on (${value.toFixed(1)} × the training’s limit).`
   return { ...row, status: far ? 'do-not-use' : 'caution', message }
+}
+
+function oddStructure({ sighting, watched }: DistributionInput): Row {
+  const value = sighting && oddest(sighting)
+  const limit = sighting && watched ? oddLimit(sighting.odd.length) : null
+  const expected = limit === null ? noLookout : `at most ${limit.toFixed(1)}, for so large a picture`
+  const row = { id: 'odd', label: 'Oddest structure', value, unit: 'log odds', expected }
+  if (value === null || limit === null) return { ...row, status: 'not-measured' }
+  if (value <= limit) return { ...row, status: 'fine' }
+  const message = 'Somewhere there is structure unlike any that the network was trained on: lay the map “Odd structure” over the picture.'
+  return { ...row, status: 'caution', message }
+}
+
+function blur({ sighting, watched }: DistributionInput): Row {
+  const value = sighting && blurredness(sighting)
+  const expected = watched ? `at most ${limits.blurred.toFixed(1)}` : noLookout
+  const row = { id: 'blurred', label: 'Blur of the whole picture', value, unit: 'log odds', expected }
+  if (value === null || !watched) return { ...row, status: 'not-measured' }
+  if (value <= limits.blurred) return { ...row, status: 'fine' }
+  return {
+    ...row,
+    status: 'caution',
+    message: 'The picture is more blurred than those of the training: focus, and see that nothing moves.',
+  }
 }
 
 function noiseOnly({ unfamiliarity: found }: DistributionInput): Row {

@@ -4,9 +4,12 @@ import type { TrustMap, TrustReport } from '#shared/trust.ts'
 import { decorrelation } from './decorrelation.ts'
 import { distribution, saturatedShare, type Unfamiliarity, unfamiliarity } from './distribution.ts'
 import { explanation, explanationApplies, noExplanation } from './explanation.ts'
+import { type Figures, figuresOf, foretold } from './foresight.ts'
 import { fourierRing } from './fourier-ring.ts'
 import { intensityHonesty } from './intensity.ts'
-import { disagreementMap, errorMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
+import { foresight } from './limits.ts'
+import { lookAt, type Sighting } from './lookout.ts'
+import { disagreementMap, errorMap, oddMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
 import { metadataGuard } from './metadata-guard.ts'
 import { type NoiseModel, noiseOf, noiseOfPair } from './noise.ts'
 import { cut, type Plane, percentileOf, planeOf } from './plane.ts'
@@ -46,6 +49,8 @@ export interface JudgeRequest {
 export interface Judgement {
   readonly report: TrustReport
   readonly maps: TrustMap[]
+  /** What `foretold` looked at. */
+  readonly figures: Figures
 }
 
 /** Side of the part that is judged in live view (two tiles) and in files, camera pixels. */
@@ -66,29 +71,38 @@ export function judge(request: JudgeRequest): Judgement {
   const photons = photonsOf(input, noise)
   const statistics = training.statistics.find(({ pixelSizeUm }) => near(pixelSizeUm, facts.pixelSizeUm)) ?? null
   const found = unfamiliarity(depth === 'light' ? input : whole, statistics, tilesAlong[depth])
+  const { lookout } = training
+  const sighting = lookout ? lookAt(lookout, depth === 'light' ? input : whole) : null
   const fit = explanationApplies(training) ? explain(input, output, noise) : null
   const spots = fit ? unexplained(fit, noise) : null
   const answers = request.answers ?? []
   const disagreement = answers.length > 1 ? disagreementOf(answers) : null
   const { units, ...intensity } = intensityHonesty(training)
-  const findings = [
-    metadataGuard(facts, training),
+  const seen = [
     distribution({
       unfamiliarity: found,
       saturated: saturation(request),
       photons,
       training,
       known: statistics !== null,
+      sighting,
+      watched: lookout !== null && (facts.pixelSizeUm === null || near(lookout.pixelSizeUm, facts.pixelSizeUm)),
     }),
-    uncertainty(request.scale ? relativeScale(result.data, request.scale) : null, disagreement),
     fit && spots
       ? explanation(fit, extreme(spots))
       : noExplanation('This network’s output is not meant to look like its input.', 'not-applicable'),
     resolutions(request, input, output, next, photons),
-    intensity,
   ]
-  const maps = depth === 'full' ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found }) : []
-  return { report: reportOf(findings, units, performance.now() - begun), maps }
+  const figures = figuresOf(
+    seen.flatMap(({ instrument }) => instrument.readings),
+    found?.mean ?? null,
+  )
+  const worse = training.weights === foresight.network ? foretold(foresight, figures) : null
+  const scale = request.scale ? relativeScale(result.data, request.scale) : null
+  const findings = [metadataGuard(facts, training), ...seen, uncertainty(scale, disagreement, worse), intensity]
+  const maps =
+    depth === 'full' ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found, sighting }) : []
+  return { report: reportOf(findings, units, performance.now() - begun), maps, figures }
 }
 
 interface Mapped {
@@ -98,14 +112,16 @@ interface Mapped {
   readonly scale: Float32Array | undefined
   readonly disagreement: Disagreement | null
   readonly found: Unfamiliarity | null
+  readonly sighting: Sighting | null
 }
 
-function mapsOf({ fit, spots, result, scale, disagreement, found }: Mapped): TrustMap[] {
+function mapsOf({ fit, spots, result, scale, disagreement, found, sighting }: Mapped): TrustMap[] {
   return [
     ...(fit && spots ? [errorMap(fit), unexplainedMap(fit, spots)] : []),
     ...(scale ? [scaleMap(result, scale)] : []),
     ...(disagreement ? [disagreementMap(result, disagreement.std)] : []),
     ...(found ? [unfamiliarMap(found)] : []),
+    ...(sighting ? [oddMap(sighting)] : []),
   ]
 }
 

@@ -1,8 +1,10 @@
 /**
- * Where the instruments draw their lines. The values of those marked *calibrated* come from in-range frames of the demo optics, of other seeds
- * than `npm run evaluate:trust` judges: each is set so that few of those frames are flagged. Which figures are judged at all was chosen with
- * frames of trouble in view; docs/trust.md says which.
+ * Where the instruments draw their lines. Those marked *calibrated* come from calibrated.json, which `npm run evaluate:trust -- --calibrate` writes from
+ * frames of the demo optics: other seeds, and where trouble is concerned other kinds of it, than those by which docs/trust.md judges them.
  */
+import calibrated from './calibrated.json' with { type: 'json' }
+import type { Foresight } from './foresight.ts'
+
 export const limits = {
   /** Pixel sizes this near a trained one count as it. */
   pixelSize: 0.02,
@@ -15,7 +17,7 @@ export const limits = {
   wavelengthFar: 0.12,
 
   /** Distance of the features over the package's 99th percentile: caution, do not use. *Calibrated.* */
-  distance: 1.35,
+  distance: calibrated.distance,
   distanceFar: 6,
   /** Spread of the ring powers of a tile, decades, below which its spectrum is flat: nothing but noise. A periodogram of noise gives 0.06. */
   flat: 0.25,
@@ -26,21 +28,24 @@ export const limits = {
   dim: 4,
 
   /** RSP over its ceiling. *Calibrated.* */
-  rsp: 0.985,
+  rsp: calibrated.rsp,
   rspFar: 0.85,
   /** Below this ceiling the input is so noisy that the comparison tells nothing. */
   ceiling: 0.3,
   /** Standard deviations of an unexplained spot. *Calibrated.* */
-  unexplained: 26,
+  unexplained: calibrated.unexplained,
 
   /** Highest frequency with structure, share of the sampling limit, in a dim and in a bright input; see `frequencyLimit`. *Calibrated.* */
-  frequency: { dim: 0.305, bright: 0.455, dimPhotons: 100, brightPhotons: 500 },
+  frequency: calibrated.frequency,
   frequencyFar: 0.12,
 
   /** Predicted error (median of the brightest tenth) as a share of the picture's range. *Calibrated.* */
-  scale: 0.11,
+  scale: calibrated.scale,
   /** Standard deviation over shifts, flips and noise as a share of that of the picture. *Calibrated.* */
-  disagreement: 0.25,
+  disagreement: calibrated.disagreement,
+
+  /** Log odds of the lookout that the whole picture is blurred. *Calibrated.* */
+  blurred: calibrated.blurred,
 
   fluxSlope: 0.05,
   fluxRange: 10,
@@ -53,3 +58,12 @@ export function frequencyLimit(photons: number | null): number {
   const share = Math.log(Math.max(photons, 1) / dimPhotons) / Math.log(brightPhotons / dimPhotons)
   return dim + (bright - dim) * Math.min(1, Math.max(0, share))
 }
+
+/** Log odds above which the oddest place of a picture is unusual. The more places there are, the odder is the oddest of ordinary ones. */
+export function oddLimit(places: number): number {
+  const { limit, growth, places: calibratedPlaces } = calibrated.odd
+  return limit + growth * Math.log(places / calibratedPlaces)
+}
+
+/** By which it is foretold whether deconvolution would have been nearer to the truth; holds for one network. *Calibrated.* */
+export const foresight: Foresight = calibrated.foresight

@@ -2,7 +2,8 @@
 import { bytesOf } from '#shared/image/frame.ts'
 import type { TrustMap } from '#shared/trust.ts'
 import type { Unfamiliarity } from './distribution.ts'
-import { limits } from './limits.ts'
+import { limits, oddLimit } from './limits.ts'
+import type { Sighting } from './lookout.ts'
 import { type Plane, percentileOf } from './plane.ts'
 import type { Explanation } from './squirrel.ts'
 
@@ -48,7 +49,15 @@ export function disagreementMap({ width, height }: Plane, std: Float32Array): Tr
 /** Tiles of noise alone have no distance: they are shown as 0. */
 export function unfamiliarMap({ columns, rows, ratios }: Unfamiliarity): TrustMap {
   const data = ratios.map((ratio) => (Number.isNaN(ratio) ? 0 : ratio))
-  const meaning = 'Tiles that look unlike the training inputs; the limit of the training is 1.'
+  const meaning = `Tiles of 128 pixels that look unlike the training inputs, over the training’s own limit; more than ${limits.distance} is unusual.`
   const of = { id: 'unfamiliar', instrument: 'distribution', label: 'Unfamiliar', meaning, unit: '× limit' } as const
   return map(of, { width: columns, height: rows, data }, 0, 2 * limits.distance)
+}
+
+/** The log odds that there is structure unlike any of the training, above even. */
+export function oddMap({ columns, rows, odd }: Sighting): TrustMap {
+  const data = odd.map((value) => Math.max(0, value))
+  const meaning = 'Where structure looks unlike any that the network was trained on.'
+  const of = { id: 'odd', instrument: 'distribution', label: 'Odd structure', meaning, unit: 'log odds' } as const
+  return map(of, { width: columns, height: rows, data }, 0, 2 * oddLimit(odd.length))
 }

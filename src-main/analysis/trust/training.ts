@@ -1,4 +1,5 @@
 /** What a network was trained on, as far as its package says: what the guard compares a picture with. */
+import type { Lookout } from './lookout.ts'
 
 /** Features of the training inputs with one pixel size; see features.ts. */
 export interface InputStatistics {
@@ -34,6 +35,10 @@ export interface Training {
   readonly photons: readonly [number, number] | null
   readonly flux: readonly FluxSlope[]
   readonly statistics: readonly InputStatistics[]
+  /** SHA-256 of the network's weights, lower case. */
+  readonly weights: string | null
+  /** null = the package has none. */
+  readonly lookout: Lookout | null
 }
 
 /** What is known about a picture's origin; null = unknown, never invented. */

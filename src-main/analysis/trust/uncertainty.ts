@@ -44,7 +44,8 @@ export function relativeScale(image: Float32Array, scale: Float32Array): number 
   return range > 0 && there.length > 0 ? percentileOf(there, 50) / range : Number.POSITIVE_INFINITY
 }
 
-export function uncertainty(scale: number | null, disagreement: Disagreement | null): Finding {
+/** @param worse chance that deconvolution would be nearer to the truth, 0 … 1; null = nobody measured that of this network */
+export function uncertainty(scale: number | null, disagreement: Disagreement | null, worse: number | null): Finding {
   const reasons: Reason[] = []
   const uncertain = scale !== null && scale > limits.scale
   if (uncertain)
@@ -78,6 +79,15 @@ export function uncertainty(scale: number | null, disagreement: Disagreement | n
       side: 'output',
       expected: `at most ${100 * limits.disagreement}`,
       status: disagreement === null ? 'not-measured' : divided ? 'caution' : 'fine',
+    },
+    {
+      id: 'deconvolution',
+      label: 'Similar pictures that deconvolution restored better',
+      value: worse === null ? null : 100 * worse,
+      unit: '%',
+      side: 'output',
+      expected: null,
+      status: worse === null ? 'not-measured' : null,
     },
   ]
   const silent = scale === null && disagreement === null

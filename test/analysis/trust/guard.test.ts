@@ -23,6 +23,8 @@ const training: Training = {
   photons: [20, 5000],
   flux: [],
   statistics: [],
+  weights: null,
+  lookout: null,
 }
 const facts: PictureFacts = {
   pixelSizeUm: 0.65,

@@ -42,25 +42,27 @@ export function middle(picture: Plane, side: number): Float32Array {
   return cut(picture, (picture.width - side) >> 1, (picture.height - side) >> 1, side, side).data
 }
 
-/** The least lack that smoothing or deconvolution reaches, over their settings: nobody could choose them better. */
-export function bestClassical(
+export const smoothings = [0.7, 1.4, 2.8, 8] as const
+export const iterations = [1, 2, 4, 8, 16] as const
+
+/** The lack of every classical result: smoothed by each of `smoothings` (pixels), then deconvolved with each number of `iterations`. */
+export function classicalLacks(
   input: Float32Array,
   side: number,
   psf: { readonly blur: number; readonly target: number },
   lackOf: (picture: Float32Array) => number,
-): number {
+): number[] {
   const plane = (data: Float32Array): Plane => ({ width: side, height: side, data })
-  const smoothed = [0.7, 1.4, 2.8, 8].map((sigma) => lackOf(blur(plane(input), sigma).data))
+  const found = smoothings.map((sigma) => lackOf(blur(plane(input), sigma).data))
   const ground = input.reduce((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)
   const observed = input.map((value) => value - ground + 1)
   let estimate = observed.slice()
-  const found: number[] = []
-  for (let iteration = 1; iteration <= 16; iteration++) {
+  for (let iteration = 1; iteration <= Math.max(...iterations); iteration++) {
     const forward = blur(plane(estimate), psf.blur).data
     const ratio = observed.map((value, i) => value / Math.max(1e-3, forward[i] as number))
     const back = blur(plane(ratio), psf.blur).data
     estimate = estimate.map((value, i) => value * (back[i] as number))
-    if ([2, 4, 8, 16].includes(iteration)) found.push(lackOf(blur(plane(estimate), psf.target).data))
+    if ((iterations as readonly number[]).includes(iteration)) found.push(lackOf(blur(plane(estimate), psf.target).data))
   }
-  return Math.min(...smoothed, ...found)
+  return found
 }

@@ -1,36 +1,46 @@
 /**
  * `npm run evaluate:trust`: judges seeded frames of every kind of trouble and writes the table in docs/trust.md. Results are kept frame by
- * frame under build/, so that a run that was cut short goes on where it ended. `--calibrate` judges in-range frames of other seeds
- * and prints the percentiles that the limits were set by; `--frames n` judges so many of each kind,
- * `--minutes n` ends after so long.
+ * frame under build/, so that a run that was cut short goes on where it ended. `--calibrate` judges the rehearsal instead (in-range frames
+ * of other seeds, and other kinds of trouble) and writes the limits and weights that follow into calibrated.json; `--frames n` judges so many of each
+ * kind, `--minutes n` ends after so long.
  */
 import { createHash } from 'node:crypto'
-import { appendFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type JudgeRequest, judge } from '#main/analysis/trust/judge.ts'
-import { planeOf } from '#main/analysis/trust/plane.ts'
+import { noiseOf } from '#main/analysis/trust/noise.ts'
+import { perturbations } from '#main/analysis/trust/perturb.ts'
+import { type Plane, planeOf } from '#main/analysis/trust/plane.ts'
 import { startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
 import type { TrustReport } from '#shared/trust.ts'
-import { type Kind, kinds, type Rarity, rarities, type Sample, sample, side, truthSide } from './frames.ts'
+import { cruellest } from './adversary.ts'
+import { choose } from './classical.ts'
+import { calibrate, foresee } from './fit.ts'
+import { type Kind, kinds, rehearsalKinds, type Sample, sample, side, truthSide } from './frames.ts'
 import { judgeRealImages } from './real.ts'
-import { bestClassical, lack, middle, raised } from './restore.ts'
-import { calibration, type Row, writeTable } from './table.ts'
+import { classicalLacks, lack, middle, raised } from './restore.ts'
+import type { Row } from './row.ts'
+import { writeTable } from './table.ts'
 
 const model = 'widefield-sr'
 const option = (name: string, otherwise: number) => {
   const at = process.argv.indexOf(name)
   return at < 0 ? otherwise : Number(process.argv[at + 1])
 }
-const framesEach = option('--frames', 200)
+const rehearsing = process.argv.includes('--calibrate')
+const framesEach = option('--frames', rehearsing ? 7 : 200)
+/** In range, the rehearsal has so many times the frames, because limits lie in the tail. */
+const inRangeTimes = 10
 /** Frames of each kind whose output is compared with the truth. */
-const comparedEach = 20
+const comparedEach = rehearsing ? 25 : 20
+/** In-range frames of which the network is asked again about changed copies. */
+const askedAgain = 25
 /** Nobody looked at frames of these seeds while the instruments were made. */
 const firstSeed = 50_000
-const calibrationSeed = 900_000
+const rehearsalSeed = 900_000
 
-const calibrate = process.argv.includes('--calibrate')
 const deadline = Date.now() + option('--minutes', Number.POSITIVE_INFINITY) * 60_000
 
 await using inference = startInference({ modelsFolders: [join(rootFolder, 'models')], provider: 'cpu' })
@@ -45,7 +55,7 @@ const program = createHash('sha256')
   .update(readFileSync(join(rootFolder, 'models', model, 'rdf.yaml')))
   .update(readFileSync(fileURLToPath(import.meta.url)))
   .digest('hex')
-const path = join(folder, `trust-${weights.slice(0, 8)}-${program.slice(0, 8)}-${calibrate ? 'calibration' : 'evaluation'}.jsonl`)
+const path = join(folder, `trust-${weights.slice(0, 8)}-${program.slice(0, 8)}-${rehearsing ? 'rehearsal' : 'evaluation'}.jsonl`)
 const rows: Row[] = existsSync(path)
   ? readFileSync(path, 'utf8')
       .trim()
@@ -59,23 +69,25 @@ async function ask(counts: Uint16Array, pixelSizeUm: number | null) {
   return inference.predict({ model, width: side, height: side, data: counts, pixelSizeUm, priority: 'batch' })
 }
 
-/** The adversary's choice: the structure whose addition changes the network's answer least, for the change it makes in the input. */
-async function cruellest(seed: number): Promise<Rarity> {
-  const without = sample('rare structure', seed)
-  const before = await ask(without.counts, without.statedUm)
-  let best: { readonly rarity: Rarity; readonly answer: number } | null = null
-  for (const rarity of rarities(seed)) {
-    const having = sample('rare structure', seed, rarity)
-    const after = await ask(having.counts, having.statedUm)
-    const change = (a: ArrayLike<number>, b: ArrayLike<number>) => {
-      let sum = 0
-      for (let i = 0; i < a.length; i++) sum += ((a[i] as number) - (b[i] as number)) ** 2
-      return Math.sqrt(sum / a.length)
-    }
-    const answer = change(before.image, after.image) / change(without.counts, having.counts)
-    if (!best || answer < best.answer) best = { rarity, answer }
+/** Answers to changed copies of a frame, the first to the frame itself, as an inspection asks for them. */
+async function answers({ counts, statedUm }: Sample, first: Awaited<ReturnType<typeof ask>>): Promise<Float32Array[]> {
+  const input = planeOf(side, side, counts)
+  const { width, height, normalisation, image } = first
+  const found = [image]
+  for (const { apply, restore } of perturbations(noiseOf(input), width / side)) {
+    const { data } = apply(input)
+    const answer = await inference.predict({
+      model,
+      width: side,
+      height: side,
+      data,
+      pixelSizeUm: statedUm,
+      priority: 'batch',
+      normalisation,
+    })
+    found.push(restore({ width, height, data: answer.image } satisfies Plane).data)
   }
-  return (best as NonNullable<typeof best>).rarity
+  return found
 }
 
 function compare(made: Sample, request: JudgeRequest): Row['lack'] {
@@ -92,12 +104,14 @@ function compare(made: Sample, request: JudgeRequest): Row['lack'] {
   return {
     output: lackOf(middle(planeOf(output.width, output.height, output.data), truthSide)),
     input: lackOf(input),
-    classical: bestClassical(input, truthSide, psf, lackOf),
+    classical: classicalLacks(input, truthSide, psf, lackOf),
   }
 }
 
-async function evaluate(kind: Kind, seed: number, compared: boolean): Promise<Row> {
-  const made = sample(kind, seed, kind === 'rare structure' ? await cruellest(seed) : null)
+async function evaluate(kind: Kind, seed: number, compared: boolean, again: boolean): Promise<Row> {
+  const adversarial = kind === 'rare structure' || kind === 'odd figure'
+  const rarity = adversarial ? await cruellest(kind, seed, ({ counts, statedUm }) => ask(counts, statedUm)) : null
+  const made = sample(kind, seed, rarity)
   const prediction = await ask(made.counts, made.statedUm)
   const request: JudgeRequest = {
     facts: {
@@ -113,16 +127,19 @@ async function evaluate(kind: Kind, seed: number, compared: boolean): Promise<Ro
     output: { width: prediction.width, height: prediction.height, data: prediction.image },
     outputPixelUm: prediction.pixelSizeUm,
     ...(prediction.scale ? { scale: prediction.scale } : {}),
+    ...(again ? { answers: await answers(made, prediction) } : {}),
     depth: 'plane',
   }
-  const { report } = judge(request)
+  const { report, figures } = judge(request)
   const comparable = compared && prediction.width >= truthSide
   return {
     kind,
     seed,
     level: report.verdict.level,
     by: by(report),
+    photons: made.photons,
     readings: readings(report),
+    figures,
     lack: comparable ? compare(made, request) : null,
   }
 }
@@ -138,32 +155,42 @@ function readings({ instruments }: TrustReport): Record<string, number> {
   return Object.fromEntries(numbers)
 }
 
-const wanted = calibrate ? (['in range'] as const) : kinds
-const count = calibrate ? 150 : framesEach
-let complete = true
+const wanted: readonly Kind[] = rehearsing ? rehearsalKinds : kinds
+const countOf = (kind: Kind) => (rehearsing && kind === 'in range' ? inRangeTimes : 1) * framesEach
+const most = Math.max(...wanted.map(countOf))
+const total = wanted.reduce((sum, kind) => sum + countOf(kind), 0)
 // One frame of each kind after the other, so that a run that was cut short has them all.
-for (let n = 0; n < count && complete; n++) {
-  for (const kind of wanted) {
-    const seed = (calibrate ? calibrationSeed : firstSeed) + n
-    if (done.has(`${kind} ${seed}`)) continue
-    if (Date.now() > deadline) {
-      complete = false
-      break
-    }
-    const row = await evaluate(kind, seed, !calibrate && n < comparedEach)
+const waiting = Array.from({ length: most }, (_, n) => wanted.filter((kind) => n < countOf(kind)).map((kind) => ({ kind, n })))
+  .flat()
+  .map(({ kind, n }) => ({ kind, n, seed: (rehearsing ? rehearsalSeed : firstSeed) + n }))
+  .filter(({ kind, seed }) => !done.has(`${kind} ${seed}`))
+
+/** Takes one frame after the other. */
+async function work(): Promise<void> {
+  for (let task = waiting.shift(); task; task = waiting.shift()) {
+    const { kind, n, seed } = task
+    if (Date.now() > deadline) return
+    const row = await evaluate(kind, seed, n < comparedEach, rehearsing && kind === 'in range' && n < askedAgain)
     rows.push(row)
     appendFileSync(path, `${JSON.stringify(row)}\n`)
+    if (rows.length % 50 === 0) console.error(`${rows.length} of ${total}`)
   }
-  if (n % 20 === 0) console.error(`${n} of ${count} frames of each kind`)
 }
-if (calibrate) console.log(calibration(rows))
-else if (complete)
-  console.log(
-    writeTable(
-      rows,
-      await judgeRealImages(inference, training, model),
-      `\`${model}\`, weights ${weights.slice(0, 12)}…`,
-      join(rootFolder, 'docs', 'trust.md'),
-    ),
-  )
-else console.error(`${rows.length} of ${count * wanted.length} frames are judged; run again to go on.`)
+// Several at once: while one frame is judged, the network answers for another.
+await Promise.all([work(), work(), work()])
+const judged = rows.filter(({ kind, seed }) => wanted.includes(kind) && seed - (rehearsing ? rehearsalSeed : firstSeed) < countOf(kind))
+const complete = judged.length === total
+const chosenPath = join(rootFolder, 'test', 'evaluation', 'trust', 'chosen.json')
+if (!complete) console.error(`${judged.length} of ${total} frames are judged; run again to go on.`)
+else if (rehearsing) {
+  const inRange = judged.filter(({ kind }) => kind === 'in range')
+  const choice = choose(inRange)
+  const calibrated = { ...calibrate(inRange, (side / 8) ** 2), foresight: foresee(judged, choice, weights) }
+  writeFileSync(join(rootFolder, 'src-main', 'analysis', 'trust', 'calibrated.json'), `${JSON.stringify(calibrated, null, 2)}\n`)
+  writeFileSync(chosenPath, `[${choice.join(', ')}]\n`)
+  console.log(JSON.stringify({ ...calibrated, choice }, null, 2))
+} else {
+  const choice = JSON.parse(readFileSync(chosenPath, 'utf8')) as number[]
+  const network = `\`${model}\`, weights ${weights.slice(0, 12)}…`
+  console.log(writeTable(judged, choice, await judgeRealImages(inference, training, model), network, join(rootFolder, 'docs', 'trust.md')))
+}

@@ -3,7 +3,9 @@ import { hash, Random } from '#main/devices/simulated/random.ts'
 import { type Area, type ChannelId, Emitters, type Specimen } from '#main/devices/simulated/specimen-emitters.ts'
 
 export const shapeNames = ['letters', 'lattice', 'grid', 'rings', 'maze'] as const
-export type ShapeName = (typeof shapeNames)[number]
+/** Of the rehearsal. */
+const otherShapes = ['stars', 'crosses', 'honeycomb', 'zigzags'] as const
+export type ShapeName = (typeof shapeNames)[number] | (typeof otherShapes)[number]
 
 const photons = 900
 
@@ -79,6 +81,31 @@ export function ring(into: Emitters, x: number, y: number, radius: number, spaci
   }
 }
 
+export function star(into: Emitters, x: number, y: number, radius: number, points: number, spacing: number, brightness: number): void {
+  const at = (k: number) => {
+    const [reach, angle] = [k % 2 ? 0.45 * radius : radius, (Math.PI * k) / points]
+    return [x + reach * Math.cos(angle), y + reach * Math.sin(angle)] as const
+  }
+  for (let k = 0; k < 2 * points; k++) line(into, ...at(k), ...at(k + 1), spacing, brightness)
+}
+
+export function cross(into: Emitters, x: number, y: number, radius: number, arms: number, spacing: number, brightness: number): void {
+  for (let k = 0; k < arms; k++) {
+    const [dx, dy] = [radius * Math.cos((Math.PI * k) / arms), radius * Math.sin((Math.PI * k) / arms)]
+    line(into, x - dx, y - dy, x + dx, y + dy, spacing, brightness)
+  }
+}
+
+/** `count` hexagons to every side of the middle one, of the given side, wall to wall. */
+export function hexagons(into: Emitters, x: number, y: number, length: number, count: number, spacing: number, brightness: number): void {
+  for (let j = -count; j <= count; j++)
+    for (let i = -count; i <= count; i++) {
+      const [cx, cy] = [x + (i + (j & 1) / 2) * 1.732 * length, y + j * 1.5 * length]
+      const corner = (k: number) => [cx + length * Math.sin((Math.PI * k) / 3), cy + length * Math.cos((Math.PI * k) / 3)] as const
+      for (let k = 0; k < 3; k++) line(into, ...corner(k), ...corner(k + 1), spacing, brightness)
+    }
+}
+
 /** A whole field of one shape, different for every seed. */
 export function shapeSpecimen(shape: ShapeName, seed: number): Specimen {
   const random = new Random(hash(seed, 77))
@@ -94,6 +121,12 @@ export function shapeSpecimen(shape: ShapeName, seed: number): Specimen {
     if (shape === 'lattice') each(pitch * 0.6, (_i, _j, x, y) => into.add(x, y, 0.5, 0.15, photons * 4))
     if (shape === 'rings')
       each(pitch * 2.2, (i, j, x, y) => ring(into, x, y, (0.35 + (hash(seed, i, j) % 5) / 10) * pitch, spacing, photons))
+    if (shape === 'stars') each(pitch * 1.6, (i, j, x, y) => star(into, x, y, 0.7 * pitch, 4 + (hash(seed, i, j) % 4), spacing, photons))
+    if (shape === 'crosses') each(pitch * 1.5, (i, j, x, y) => cross(into, x, y, 0.7 * pitch, 2 + (hash(seed, i, j) % 3), spacing, photons))
+    if (shape === 'honeycomb')
+      each(pitch * 1.732, (_i, j, x, y) => hexagons(into, x + (j & 1) * pitch * 0.866, y, pitch, 0, spacing, photons))
+    if (shape === 'zigzags')
+      each(pitch, (i, _j, x, y) => line(into, x, y + (i & 1) * 0.6 * pitch, x + pitch, y + ((i + 1) & 1) * 0.6 * pitch, spacing, photons))
     if (shape === 'grid') {
       for (let i = first(area.left, pitch); i * pitch < area.right; i++)
         line(into, i * pitch + shift[0], area.top, i * pitch + shift[0], area.bottom, spacing, photons)

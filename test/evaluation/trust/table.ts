@@ -1,41 +1,17 @@
 /** From judged frames to the table in docs/trust.md. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import { frequencyLimit, limits } from '#main/analysis/trust/limits.ts'
-import type { InstrumentId, TrustLevel } from '#shared/trust.ts'
-import { type Kind, kinds } from './frames.ts'
-
-export interface Row {
-  readonly kind: Kind
-  readonly seed: number
-  readonly level: TrustLevel
-  readonly by: readonly InstrumentId[]
-  readonly readings: Readonly<Record<string, number>>
-  /** Share of the truth that each picture misses; null = not compared. */
-  readonly lack: { readonly output: number; readonly input: number; readonly classical: number } | null
-}
+import { foretold } from '#main/analysis/trust/foresight.ts'
+import { foresight } from '#main/analysis/trust/limits.ts'
+import type { TrustLevel } from '#shared/trust.ts'
+import { type Choice, levels, methodName, worseThan } from './classical.ts'
+import { kinds } from './frames.ts'
+import type { Row } from './row.ts'
 
 export interface RealRow {
   readonly source: string
   readonly images: number
   readonly levels: Readonly<Record<TrustLevel, number>>
   readonly reasons: string
-}
-
-/** One number for how suspicious a frame is: 1 where the first limit is reached. */
-export function suspicion({ readings, by, level }: Row): number {
-  const r = (id: string, otherwise: number) => readings[id] ?? otherwise
-  const grave = level === 'do-not-use' ? 2 : 0
-  return Math.max(
-    r('distance', 0) / limits.distance,
-    frequencyLimit(readings.photons ?? null) / (Math.max(0.5, r('frequency', 100)) / 100),
-    r('noise-only', 0) === 100 ? 3 : 0,
-    r('saturated', 0) > 0 ? 1 + r('saturated', 0) : 0,
-    (1 - r('rsp-share', 1)) / (1 - limits.rsp),
-    Math.abs(r('spot', 0)) / limits.unexplained,
-    r('scale-output', 0) / 100 / limits.scale,
-    by.includes('metadata') ? 1.5 : 0,
-    grave,
-  )
 }
 
 /** Probability that a frame of the first kind is more suspicious than one of the second (Mann & Whitney 1947). */
@@ -46,23 +22,12 @@ export function auroc(positive: readonly number[], negative: readonly number[]):
   return wins / positive.length / negative.length
 }
 
-export function calibration(rows: readonly Row[]): string {
-  const names = [...new Set(rows.flatMap(({ readings }) => Object.keys(readings)))]
-  const at = (values: number[], share: number) => values[Math.round(share * (values.length - 1))]?.toPrecision(4)
-  const lines = names.map((name) => {
-    const values = rows.flatMap(({ readings }) => readings[name] ?? []).sort((a, b) => a - b)
-    return `${name.padEnd(24)} ${[0, 0.01, 0.02, 0.05, 0.5, 0.95, 0.98, 0.99, 1].map((share) => at(values, share)?.padStart(10)).join('')}`
-  })
-  const flagged = rows.filter(({ level }) => level !== 'fine')
-  return [`${rows.length} in-range frames, ${flagged.length} flagged by ${flagged.flatMap(({ by }) => by).join(' ')}`, ...lines].join('\n')
-}
-
 const mark = '<!-- measured: written by npm run evaluate:trust -->'
 const end = '<!-- end of what was measured -->'
 
 /** Writes the table between its marks and returns it. */
-export function writeTable(rows: readonly Row[], real: readonly RealRow[], network: string, path: string): string {
-  const table = `Of ${network}.\n\n${tableOf(rows, real)}`
+export function writeTable(rows: readonly Row[], choice: Choice, real: readonly RealRow[], network: string, path: string): string {
+  const table = `Of ${network}.\n\n${tableOf(rows, choice, real)}`
   const text = readFileSync(path, 'utf8')
   const [from, to] = [text.indexOf(mark), text.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`${path} has no place for the table: “${mark}” … “${end}”.`)
@@ -72,7 +37,7 @@ export function writeTable(rows: readonly Row[], real: readonly RealRow[], netwo
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`
 
-function tableOf(rows: readonly Row[], real: readonly RealRow[]): string {
+function tableOf(rows: readonly Row[], choice: Choice, real: readonly RealRow[]): string {
   const lines = kinds.map((kind) => {
     const here = rows.filter((row) => row.kind === kind)
     const flagged = here.filter(({ level }) => level !== 'fine')
@@ -85,23 +50,12 @@ function tableOf(rows: readonly Row[], real: readonly RealRow[]): string {
     const told = [...tally].sort((a, b) => b[1] - a[1]).map(([id, n]) => `${id} ${n}`)
     return `| ${kind} | ${here.length} | ${percent(rate)} | ${percent(grave)} | ${bar} | ${holds ? 'holds' : '**missed**'} | ${told.join(', ') || '–'} |`
   })
-  const compared = rows.flatMap((row) => (row.lack ? [{ score: suspicion(row), ...row.lack }] : []))
-  const worse = ({ output, input, classical }: (typeof compared)[number]) => output > Math.min(input, classical)
-  const area = auroc(
-    compared.filter(worse).map(({ score }) => score),
-    compared.filter((row) => !worse(row)).map(({ score }) => score),
-  )
-  const thanInput = compared.filter(({ output, input }) => output > input)
-  const inputArea = auroc(
-    thanInput.map(({ score }) => score),
-    compared.filter(({ output, input }) => output <= input).map(({ score }) => score),
-  )
   return [
     '| kind of trouble | frames | flagged | of these do not use | bar | | by |',
     '| --- | ---: | ---: | ---: | ---: | --- | --- |',
     ...lines,
     '',
-    `${compared.length} frames of all kinds were compared with the truth (1 − r²). The network was worse than the input or than the best classical result in ${compared.filter(worse).length} of them; the area under the curve for predicting that is ${area === null ? 'not defined' : area.toFixed(3)} (bar: ≥ 0.9, ${area !== null && area >= 0.9 ? 'holds' : '**missed**'}). It was worse than the input alone in ${thanInput.length}; for predicting that it is ${inputArea === null ? 'not defined' : inputArea.toFixed(3)}.`,
+    ...foreseen(rows, choice),
     '',
     ...(real.length > 0
       ? [
@@ -116,4 +70,33 @@ function tableOf(rows: readonly Row[], real: readonly RealRow[]): string {
         ]
       : ['Real images were not at hand for this run.']),
   ].join('\n')
+}
+
+/** How well the foresight tells where the network was worse. */
+function foreseen(rows: readonly Row[], choice: Choice): string[] {
+  const compared = rows.flatMap((row) => {
+    const chance = row.lack ? foretold(foresight, row.figures) : null
+    return chance === null ? [] : [{ row, chance }]
+  })
+  const line = (of: string, worse: (row: Row) => boolean, bar: boolean) => {
+    const [yes, no] = [true, false].map((wanted) => compared.filter(({ row }) => worse(row) === wanted).map(({ chance }) => chance))
+    const area = auroc(yes as number[], no as number[])
+    const holds = !bar ? '' : area !== null && area >= 0.9 ? 'holds' : '**missed**'
+    return `| ${of} | ${yes?.length} of ${compared.length} | ${area === null ? 'not defined' : area.toFixed(3)} | ${bar ? '≥ 0.9' : ''} | ${holds} |`
+  }
+  const settings = choice.map((method, i) => {
+    const range = i < levels.length ? `below ${levels[i]} photons` : 'above'
+    return `${methodName(method)} ${range}`
+  })
+  return [
+    'Frames of all kinds, compared with the truth (1 − r²):',
+    '',
+    '| the network was worse than | frames | area under the curve of the foresight | bar | |',
+    '| --- | ---: | ---: | ---: | --- |',
+    line('the input or the best classical result', (row) => worseThan(row, choice), true),
+    line('the same, each classical setting chosen with the truth in hand', (row) => worseThan(row, null), false),
+    line('the input', ({ lack }) => lack !== null && lack.output > lack.input, false),
+    '',
+    `The classical results, by the rehearsal: ${settings.join(', ')}.`,
+  ]
 }

@@ -1,0 +1,123 @@
+/**
+ * Runs a package's lookout: a small network that was taught to tell the training's own inputs from odd structure and from blur
+ * (models/training/deepscope_training/lookout.py, which this repeats; test/cases/trust holds values that both must give). Pure arithmetic: it
+ * takes some 2,000 multiplications a camera pixel.
+ */
+import { cut, type Plane, percentileOf } from './plane.ts'
+
+/** 3 × 3 convolution with edges of zeros, then max(0, ·). */
+export interface LookoutLayer {
+  readonly stride: 1 | 2
+  readonly inputs: number
+  readonly outputs: number
+  /** outputs × inputs × 3 × 3 */
+  readonly weights: Float32Array
+  readonly bias: Float32Array
+}
+
+export interface Lookout {
+  /** Of the inputs it was taught with. */
+  readonly pixelSizeUm: number
+  readonly layers: readonly LookoutLayer[]
+  /** 1 × 1: 2 × inputs weights and two biases, for odd structure and for blur. */
+  readonly head: { readonly weights: Float32Array; readonly bias: Float32Array }
+}
+
+/** Log odds for every place, row by row. A place is as many camera pixels wide and high as the strides multiply to, times the two of the first step. */
+export interface Sighting {
+  readonly columns: number
+  readonly rows: number
+  readonly odd: Float32Array
+  readonly blurred: Float32Array
+}
+
+/** Smaller pictures are mostly edge. */
+const smallest = 64
+
+/** Channels one after the other, each row by row. */
+interface Stack {
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+}
+
+/** null where the picture is smaller than 64 pixels. What lies beyond the last whole place, right and below, is left out. */
+export function lookAt({ layers, head }: Lookout, picture: Plane): Sighting | null {
+  if (Math.min(picture.width, picture.height) < smallest) return null
+  const place = layers.reduce((product, { stride }) => product * stride, 2)
+  const [width, height] = [picture.width - (picture.width % place), picture.height - (picture.height % place)]
+  let stack = prepared(cut(picture, 0, 0, width, height))
+  for (const layer of layers) stack = convolved(stack, layer)
+  const count = stack.width * stack.height
+  const logits = [0, 1].map((k) => {
+    const found = new Float32Array(count).fill(head.bias[k] as number)
+    const inputs = head.weights.length / 2
+    for (let c = 0; c < inputs; c++) {
+      const weight = head.weights[k * inputs + c] as number
+      for (let i = 0; i < count; i++) found[i]! += weight * (stack.data[c * count + i] as number)
+    }
+    return found
+  }) as [Float32Array, Float32Array]
+  return { columns: stack.width, rows: stack.height, odd: logits[0], blurred: logits[1] }
+}
+
+/** y = (x − p1) / (p99.9 − p1 + 1e-6) within −1 … 2, and √max(y, 0); each as four channels of every second pixel: (0,0), (0,1), (1,0), (1,1). */
+function prepared({ width, height, data }: Plane): Stack {
+  const sorted = data.slice().sort()
+  const low = percentileOf(sorted, 1)
+  const range = percentileOf(sorted, 99.9) - low + 1e-6
+  const [w, h] = [width / 2, height / 2]
+  const result = new Float32Array(8 * w * h)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const value = Math.min(2, Math.max(-1, ((data[y * width + x] as number) - low) / range))
+      const at = ((y & 1) * 2 + (x & 1)) * w * h + (y >> 1) * w + (x >> 1)
+      result[at] = value
+      result[at + 4 * w * h] = Math.sqrt(Math.max(0, value))
+    }
+  return { width: w, height: h, data: result }
+}
+
+function convolved({ width, height, data }: Stack, { stride, inputs, outputs, weights, bias }: LookoutLayer): Stack {
+  const [w, h] = [Math.ceil(width / stride), Math.ceil(height / stride)]
+  const result = new Float32Array(outputs * w * h)
+  // With a column of zeros on either side, no step of the innermost loop has to ask where it is.
+  const wide = width + 2
+  const padded = new Float32Array(inputs * wide * height)
+  for (let row = 0; row < inputs * height; row++) padded.set(data.subarray(row * width, (row + 1) * width), row * wide + 1)
+  const line = new Float32Array(w)
+  for (let o = 0; o < outputs; o++)
+    for (let y = 0; y < h; y++) {
+      line.fill(bias[o] as number)
+      for (let c = 0; c < inputs; c++)
+        for (let ky = 0; ky < 3; ky++) {
+          const row = y * stride + ky - 1
+          if (row < 0 || row >= height) continue
+          const k = ((o * inputs + c) * 3 + ky) * 3
+          const [a, b, d] = [weights[k] as number, weights[k + 1] as number, weights[k + 2] as number]
+          let at = (c * height + row) * wide
+          for (let x = 0; x < w; x++, at += stride)
+            line[x]! += a * (padded[at] as number) + b * (padded[at + 1] as number) + d * (padded[at + 2] as number)
+        }
+      const to = (o * h + y) * w
+      for (let x = 0; x < w; x++) result[to + x] = Math.max(0, line[x] as number)
+    }
+  return { width: w, height: h, data: result }
+}
+
+/** The largest mean of 2 × 2 neighbours: how odd the oddest place is. */
+export function oddest({ columns, rows, odd }: Sighting): number {
+  let largest = Number.NEGATIVE_INFINITY
+  for (let y = 0; y + 1 < rows; y++)
+    for (let x = 0; x + 1 < columns; x++) {
+      const at = y * columns + x
+      const near = ((odd[at] as number) + (odd[at + 1] as number) + (odd[at + columns] as number) + (odd[at + columns + 1] as number)) / 4
+      if (near > largest) largest = near
+    }
+  return largest
+}
+
+/** The mean over the picture: blur is everywhere. */
+export function blurredness({ blurred }: Sighting): number {
+  return blurred.reduce((sum, value) => sum + value, 0) / blurred.length
+}

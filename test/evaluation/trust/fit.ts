@@ -1,0 +1,141 @@
+/** From judged frames of the rehearsal to the limits and weights that the application uses. */
+import { type Foresight, standard } from '#main/analysis/trust/foresight.ts'
+import { percentileOf } from '#main/analysis/trust/plane.ts'
+import type { Choice } from './classical.ts'
+import { worseThan } from './classical.ts'
+import type { Row } from './row.ts'
+
+/** Share of in-range frames, in percent, that each figure may flag: together less than the five that are allowed. */
+const spent = { odd: 1, blurred: 1.5, distance: 1, frequency: 0.3, scale: 0.5, rsp: 0.1, unexplained: 0.1, disagreement: 1 } as const
+
+export interface Calibrated {
+  readonly frames: number
+  readonly distance: number
+  readonly frequency: { readonly dim: number; readonly bright: number; readonly dimPhotons: number; readonly brightPhotons: number }
+  readonly scale: number
+  readonly rsp: number
+  readonly unexplained: number
+  readonly disagreement: number
+  /** `limit` for a picture of so many `places`; it rises by `growth` for every factor e of more places. */
+  readonly odd: { readonly limit: number; readonly growth: number; readonly places: number }
+  readonly blurred: number
+}
+
+const [dimPhotons, brightPhotons] = [100, 500]
+
+/** @param rows in range */
+export function calibrate(rows: readonly Row[], places: number): Calibrated {
+  const values = (id: string, of = rows) => of.flatMap(({ readings }) => readings[id] ?? [])
+  const high = (figure: keyof typeof spent, found: readonly number[]) => tail(found, spent[figure]).limit
+  /** Of figures whose size spans decades. */
+  const highInDecades = (figure: keyof typeof spent, found: readonly number[]) =>
+    Math.exp(
+      high(
+        figure,
+        found.map((value) => Math.log(Math.abs(value))),
+      ),
+    )
+  const low = (figure: keyof typeof spent, found: readonly number[]) =>
+    -high(
+      figure,
+      found.map((value) => -value),
+    )
+  const lit = (least: number, most: number) =>
+    rows.filter(({ readings }) => (readings.photons ?? 0) >= least && (readings.photons ?? 0) < most)
+  return {
+    frames: rows.length,
+    distance: digits(highInDecades('distance', values('distance'))),
+    frequency: {
+      dim: digits(Math.max(0, low('frequency', values('frequency', lit(0, dimPhotons)))) / 100),
+      bright: digits(Math.max(0, low('frequency', values('frequency', lit(brightPhotons, Number.POSITIVE_INFINITY)))) / 100),
+      dimPhotons,
+      brightPhotons,
+    },
+    scale: digits(highInDecades('scale', values('scale-output')) / 100),
+    rsp: digits(low('rsp', values('rsp-share'))),
+    unexplained: digits(highInDecades('unexplained', values('spot'))),
+    disagreement: digits(highInDecades('disagreement', values('disagreement-output')) / 100),
+    odd: { limit: digits(high('odd', values('odd'))), growth: digits(tail(values('odd'), spent.odd).growth), places },
+    blurred: digits(high('blurred', values('blurred'))),
+  }
+}
+
+/**
+ * The value that a share of `percent` exceeds, where the tail beyond the 90th percentile falls exponentially, as that of most distributions nearly
+ * does: there are too few frames to count the last percent. `growth`, the scale of the tail, is also by how much the largest of n values grows with ln n.
+ */
+export function tail(found: readonly number[], percent: number): { readonly limit: number; readonly growth: number } {
+  const sorted = Float64Array.from(found).sort()
+  const from = percentileOf(sorted, 90)
+  const beyond = sorted.filter((value) => value > from)
+  const growth = beyond.reduce((sum, value) => sum + value - from, 0) / Math.max(1, beyond.length)
+  return { limit: from + growth * Math.log(10 / percent), growth }
+}
+
+/** What the regression looks at, all of it known live. Few, because there are few frames: the tile's are power 0 and 1, the 95th percentile and a direction. */
+const figures = ['photons', 'explained', 'spot', 'tile 0', 'tile 1', 'tile 21', 'tile 24']
+
+/** Logistic regression with a ridge, by Newton's method. */
+export function foresee(rows: readonly Row[], choice: Choice, network: string): Foresight {
+  const known = rows.flatMap((row) => {
+    if (!row.lack) return []
+    const all = row.figures
+    return [{ x: figures.map((figure) => all[figure] as number), worse: worseThan(row, choice) ? 1 : 0 }]
+  })
+  const terms = figures.map((figure, i) => {
+    const column = known.map(({ x }) => x[i] as number)
+    const mean = column.reduce((a, b) => a + b, 0) / column.length
+    const deviation = Math.sqrt(column.reduce((sum, value) => sum + (value - mean) ** 2, 0) / column.length) || 1
+    return { figure, mean: digits(mean), deviation: digits(deviation) }
+  })
+  const design = known.map(({ x }) => [1, ...x.map((value, i) => standard(value, terms[i]!.mean, terms[i]!.deviation))])
+  const weights = newton(
+    design,
+    known.map(({ worse }) => worse),
+    ridge,
+  )
+  return {
+    network,
+    bias: digits(weights[0] as number),
+    terms: terms.map((term, i) => ({ ...term, weight: digits(weights[i + 1] as number) })),
+  }
+}
+
+/** So that a weight costs as much as being wrong about some frames. */
+const ridge = 3
+
+function newton(design: readonly (readonly number[])[], wanted: readonly number[], penalty: number): number[] {
+  const n = design[0]?.length ?? 0
+  let weights = new Array<number>(n).fill(0)
+  for (let round = 0; round < 25; round++) {
+    const gradient = weights.map((weight, i) => (i === 0 ? 0 : penalty * weight))
+    const hessian = weights.map((_, i) => weights.map((_, j) => (i === j ? (i === 0 ? 1e-6 : penalty) : 0)))
+    for (const [k, row] of design.entries()) {
+      const p = 1 / (1 + Math.exp(-row.reduce((sum, value, i) => sum + value * (weights[i] as number), 0)))
+      for (let i = 0; i < n; i++) {
+        gradient[i]! += (p - (wanted[k] as number)) * (row[i] as number)
+        for (let j = 0; j < n; j++) hessian[i]![j]! += p * (1 - p) * (row[i] as number) * (row[j] as number)
+      }
+    }
+    const step = solved(hessian, gradient)
+    weights = weights.map((weight, i) => weight - (step[i] as number))
+  }
+  return weights
+}
+
+/** Gauss' elimination; the matrix is positive definite. */
+function solved(matrix: readonly (readonly number[])[], right: readonly number[]): number[] {
+  const work = matrix.map((row, i) => [...row, right[i] as number])
+  const n = work.length
+  for (let column = 0; column < n; column++) {
+    const pivot = work[column] as number[]
+    for (const [i, row] of work.entries()) {
+      if (i === column) continue
+      const factor = (row[column] as number) / (pivot[column] as number)
+      for (let k = column; k <= n; k++) row[k]! -= factor * (pivot[k] as number)
+    }
+  }
+  return work.map((row, i) => (row[n] as number) / (row[i] as number))
+}
+
+const digits = (value: number) => Number(value.toPrecision(4))
