@@ -57,7 +57,7 @@ def lit(config, planes, heights):
     return torch.as_tensor(planes) * torch.from_numpy(light).float()[:, None, None]
 
 
-def seen(config, count, part=0):
+def seen(config, count):
     """`count` fresh pairs made like the training's, on the camera's own grid, at the evaluation's wavelength, aberration and size."""
     evaluation = config.evaluation
     settings = dataclasses.replace(
@@ -67,7 +67,7 @@ def seen(config, count, part=0):
     )
     images, pairs = real.load(real.TRAINING), []
     for index in range(count):
-        made = simulate.make(settings, FIRST_FRESH + part * 1_000_000 + index, images)
+        made = simulate.make(settings, FIRST_FRESH + index, images)
         pairs.append((torch.from_numpy(made["low"]), torch.from_numpy(made["high"]).float()))
     return pairs
 

@@ -26,6 +26,21 @@ def mean_psnr(images, targets):
     return float(np.mean([metrics.compare(i, t)["psnr"] for i, t in zip(images, targets)]))
 
 
+def oracle(config, deconvolution, electrons, targets):
+    """For each field the figures of Richardson-Lucy, plain and with total variation, at the settings that are best for it, its answer known."""
+    best = {"richardson-lucy": [{"psnr": -np.inf}] * len(targets), "rl-tv": [{"psnr": -np.inf}] * len(targets)}
+    for strength in (0.0, *TOTAL_VARIATION):
+        name, stale = "rl-tv" if strength else "richardson-lucy", 0
+        for _, result in deconvolution.richardson_lucy(electrons, fields.CAMERA["read_noise"], config.evaluation.iterations, strength):
+            found = [metrics.compare(r, t) for r, t in zip(result, targets)]
+            better = [new["psnr"] > old["psnr"] for new, old in zip(found, best[name])]
+            best[name] = [new if won else old for new, old, won in zip(found, best[name], better)]
+            stale = 0 if any(better) else stale + 1
+            if stale >= PATIENCE:
+                break
+    return best
+
+
 def choose(config, pairs, photons, seed):
     """The settings of Richardson-Lucy (iterations) and of it with total variation (iterations, strength) with the best mean PSNR on `pairs`."""
     images, targets, electrons = fields.shots(config, pairs, photons, seed)
@@ -44,17 +59,19 @@ def choose(config, pairs, photons, seed):
 
 def group(config, network, pairs, settings, photons, seed):
     """Figures of every candidate on photographs of `pairs` at one photon level: a list over fields of {candidate: figures},
-    and the (image, scale, target) of the network for each. settings: as `choose` gives them; Wiener's filter knows the answer."""
+    and the (image, scale, target) of the network for each. settings: as `choose` gives them, or None: then every classical method has the best for each field, as Wiener's filter always has."""
     images, targets, electrons = fields.shots(config, pairs, photons, seed)
     factor, deconvolution = config.optics.factor, restorer(config, images.shape[-1])
     shown = {name: getattr(baselines, name)(images, factor) for name in ("nearest", "bilinear", "bicubic")}
-    for name, (count, strength) in settings.items():
+    known = oracle(config, deconvolution, electrons, targets) if settings is None else {}
+    for name, (count, strength) in (settings or {}).items():
         shown[name] = next(deconvolution.richardson_lucy(electrons, fields.CAMERA["read_noise"], [count], strength))[1]
     filtered = [deconvolution.wiener(electrons, r) for r in REGULARISATION]
     rows, answers = [], []
     for index, target in enumerate(targets):
         restored, scale = predict.enhance(network, shown["bicubic"][index], config.normalisation.percentiles)
         row = {name: metrics.compare(stack[index], target) for name, stack in shown.items()}
+        row |= {name: figures[index] for name, figures in known.items()}
         row["wiener"] = max((metrics.compare(stack[index], target) for stack in filtered), key=lambda f: f["psnr"])
         row["network"] = metrics.compare(restored, target)
         rows.append(row)
@@ -76,14 +93,14 @@ def summarise(rows, **labels):
 def table(config, network, named, report):
     """Rows for every name × photon level, then all names together for each level ('all') where there are several, and the network's answers by level.
 
-    named: {name: (pairs to measure on, pairs to choose the baselines' settings on)}.
+    named: {name: (pairs to measure on, pairs to choose the baselines' settings on, or None where each field is given its best)}.
     """
     rows, by_level, answers = [], {}, {}
     for name, (pairs, validation) in named.items():
         for level in config.evaluation.photons:
-            settings = choose(config, validation, level, seed=level + 7)
+            settings = choose(config, validation, level, seed=level + 7) if validation else None
             found, given = group(config, network, pairs, settings, level, seed=level)
-            rows.append({**summarise(found, specimen=name, photons=level), "settings": {k: list(v) for k, v in settings.items()}})
+            rows.append({**summarise(found, specimen=name, photons=level), "settings": {k: list(v) for k, v in (settings or {}).items()}})
             by_level.setdefault(level, []).extend(found)
             answers.setdefault(level, []).extend(given)
             gain = rows[-1]["psnr_gain"]
@@ -155,8 +172,8 @@ def run(config, work, out, report=print):
     named = {name: (fields.held_out(config, name, count), fields.held_out(config, name, VALIDATION, part=1)) for name in config.evaluation.families}
     named = {name: pairs for name, pairs in named.items() if pairs[0]}
     held, held_answers = table(config, network, named, report)
-    seen, seen_answers = table(config, network, {"seen families": (fields.seen(config, count), fields.seen(config, VALIDATION, part=1))}, report)
-    real_pairs = {name: (pairs, pairs) for name, pairs in fields.endothelial(config).items()}
+    seen, seen_answers = table(config, network, {"seen families": (fields.seen(config, count), None)}, report)
+    real_pairs = {name: (pairs, None) for name, pairs in fields.endothelial(config).items()}
     tables = {
         "held_out": held,
         "seen": seen,
