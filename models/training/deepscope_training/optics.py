@@ -122,16 +122,20 @@ class Field:
 
     def see_spectra(self, spectra, heights, objective, wavelength, focus, spherical):
         """As `see`, from the planes' `rfft2`: two objectives looking at the same specimen share it."""
-        factor = round(objective.pixel / self.step)
-        if abs(factor * self.step - objective.pixel) > 1e-6 or self.size % factor:
-            raise ValueError(f"pixels of {objective.pixel} µm do not fit a field of {self.size} samples of {self.step} µm")
         total = torch.zeros_like(spectra[0])
         for spectrum, height in zip(spectra, heights):
             total += spectrum * self.otf(objective, wavelength, float(height) - focus, spherical)
+        return self.to_pixels(total, objective.pixel)
+
+    def to_pixels(self, spectrum, pixel):
+        """The picture that camera pixels of `pixel` µm take of the light whose `rfft2` is given."""
+        factor = round(pixel / self.step)
+        if abs(factor * self.step - pixel) > 1e-6 or self.size % factor:
+            raise ValueError(f"pixels of {pixel} µm do not fit a field of {self.size} samples of {self.step} µm")
         shift = (factor - 1) / 2 * self.step  # from the first sample of a pixel to its middle
         phase = torch.polar(torch.ones_like(self.radius), 2 * math.pi * shift * (self.fy + self.fx))
-        total = total * phase * pixel_transfer(self.fy, self.fx, objective.pixel)
-        return torch.fft.irfft2(total, s=(self.size, self.size))[::factor, ::factor]
+        spectrum = spectrum * phase * pixel_transfer(self.fy, self.fx, pixel)
+        return torch.fft.irfft2(spectrum, s=(self.size, self.size))[..., ::factor, ::factor]
 
 
 def margin(objectives, reach):

@@ -1,0 +1,54 @@
+"""Pieces that a card is put together from: tables of dictionaries, bars, and the verdict in its first lines."""
+
+import math
+
+
+def cell(value, digits):
+    """One value as text; what could not be measured is left empty."""
+    if value is None or value != value:
+        return ""
+    return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
+
+
+def table(rows, digits=3, heads=None):
+    """A Markdown table of dictionaries that share their keys; heads: other names for the keys."""
+    if not rows:
+        return "Not measured: the data were absent."
+    names = [(heads or {}).get(key, key.replace("_", " ")) for key in rows[0]]
+    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
+    return "\n".join(lines + ["| " + " | ".join(cell(v, digits) for v in row.values()) + " |" for row in rows])
+
+
+def bars(items):
+    lines = [f"| `{b['name']}` | {b['value']} | {b['must']} | {'yes' if b['holds'] else '**no**'} |" for b in items]
+    return "\n".join(["| bar | value | must be | holds |", "| --- | ---: | --- | --- |", *lines])
+
+
+def verdict(items):
+    """Which bars are missed, or that none is."""
+    missed = [b for b in items if not b["holds"]]
+    if not missed:
+        return f"All {len(items)} bars hold (table below)."
+    listed = "\n".join(f"- `{b['name']}` is {b['value']}; it must be {b['must']}." for b in missed)
+    return f"**{len(missed)} of {len(items)} bars are missed:**\n\n{listed}"
+
+
+def rounded(value):
+    """The same structure with floats to five significant digits; what is no number becomes None."""
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [rounded(v) for v in value]
+    if isinstance(value, float):
+        return float(f"{value:.5g}") if math.isfinite(value) else None
+    return value
+
+
+def coverage(rows):
+    """Shares inside intervals (specimens, photons, interval, inside) with the intervals as columns."""
+    intervals = sorted({r["interval"] for r in rows})
+    lines = ["| specimens | photons | " + " | ".join(f"{i:.0%} interval" for i in intervals) + " |", "| --- | ---: |" + " ---: |" * len(intervals)]
+    for specimens, photons in dict.fromkeys((r["specimens"], r["photons"]) for r in rows):
+        inside = [next(r["inside"] for r in rows if (r["specimens"], r["photons"], r["interval"]) == (specimens, photons, i)) for i in intervals]
+        lines.append(f"| {specimens} | {photons} | " + " | ".join(f"{v:.1%}" for v in inside) + " |")
+    return "\n".join(lines)

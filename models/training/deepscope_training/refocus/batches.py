@@ -1,0 +1,79 @@
+"""Examples: a photograph at one focus of a pool entry, a uniform map of distances, and the same specimen seen at that distance."""
+
+
+import numpy as np
+import torch
+
+from .. import camera
+from ..normalisation import log_uniform, normalise, uniform
+
+UNIT = 10.0  # µm for 1 in the map of distances
+
+
+def photograph(source, target, settings, generator, photons=None, background=None):
+    """One noisy image (ADU) of the expectation `source`, and the noise-free `target` in the same units; photons and background replace their draw."""
+    photons = photons or log_uniform(generator, *settings.photons)
+    background = log_uniform(generator, *settings.background) if background is None else background
+    offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
+    image = camera.read_out(photons * (source + background), offset, gain, read_noise, generator)
+    target = offset + photons * (target + background) / gain
+    if uniform(generator, 0, 1) < settings.hot_pixels:
+        image = camera.hot_pixels(image, 1e-4, 3 * photons / gain, generator)
+    if uniform(generator, 0, 1) < settings.eight_bit:
+        lowest, highest = image.min(), torch.clamp(image.max(), min=float(image.min()) + 1)
+        target = (target - lowest) / (highest - lowest) * 255
+        image = camera.requantise(image)
+    return image, target
+
+
+def choose(positions, inputs, reach, generator):
+    """Input and target of one example: a random input, and the position nearest to a distance drawn evenly from ±reach."""
+    source = int(torch.randint(0, inputs, (), generator=generator))
+    wanted = uniform(generator, -reach, reach)
+    distances = positions - positions[source]
+    allowed = np.abs(distances) <= reach + 1e-6
+    return source, int(np.argmin(np.where(allowed, np.abs(distances - wanted), np.inf)))
+
+
+def example(config, entry, generator, patch):
+    """A normalised, jittered, turned crop: raw, dpm and target (3, patch, patch)."""
+    data, positions = config.data, entry["positions"]
+    source, wanted = choose(positions, int(entry["inputs"]), data.reach, generator)
+    seen, true = (torch.from_numpy(entry[name][i].astype(np.float32)) for name, i in (("widefield", source), (data.target, wanted)))
+    dimmest, brightest = config.camera.photons
+    if uniform(generator, 0, 1) < config.training.bright:
+        dimmest = max(dimmest, brightest / 10)
+    image, target = photograph(seen, true, config.camera, generator, photons=log_uniform(generator, dimmest, brightest))
+    image, offset, scale = normalise(image, config.normalisation.percentiles)
+    span = 1 + config.normalisation.jitter
+    gain = log_uniform(generator, 1 / span, span)
+    shift = config.normalisation.offset_jitter * uniform(generator, -1, 1)
+    pair = torch.stack([image, (target - offset) / scale]) * gain + shift
+    room = pair.shape[-1] - patch
+    y, x = (int(torch.randint(0, room + 1, (), generator=generator)) for _ in range(2))
+    pair = pair[:, y : y + patch, x : x + patch]
+    turns, flip = (int(torch.randint(0, n, (), generator=generator)) for n in (4, 2))  # the pupil is round: all of them keep the sign of defocus
+    pair = torch.rot90(pair, turns, (1, 2))
+    pair = pair.flip(2) if flip else pair
+    dpm = torch.full_like(pair[:1], float(positions[wanted] - positions[source]) / UNIT)
+    return torch.cat([pair[:1], dpm, pair[1:]])
+
+
+def parts(examples):
+    stack = torch.stack(examples)
+    return stack[:, :1].contiguous(), stack[:, 1:2].contiguous(), stack[:, 2:].contiguous()
+
+
+def batch(config, fields, first, last, number, rank=0, size=1):
+    """Batch `number` from entries first…last-1: raw, dpm and target (B, 1, patch, patch), of which member `rank` of `size` takes its part."""
+    training = config.training
+    seed = config.seed * 1_000_003 + number
+    chosen = torch.randint(first, last, (training.batch,), generator=torch.Generator().manual_seed(seed)).tolist()
+    return parts([example(config, fields[chosen[i]], torch.Generator().manual_seed(seed * training.batch + i), training.patch) for i in range(rank, training.batch, size)])
+
+
+def validation(config, fields):
+    """The fixed validation set: two examples of each of the pool's first entries, always with the same noise."""
+    generator = torch.Generator().manual_seed(config.seed + 77)
+    count = config.training.validation_fields
+    return parts([example(config, fields[i % count], generator, config.training.patch) for i in range(2 * count)])

@@ -1,0 +1,116 @@
+"""What a configuration of the kind `refocus` holds. Lengths in µm of the sample, photons in photoelectrons."""
+
+from dataclasses import dataclass
+
+from ..optics import Objective
+
+
+@dataclass(frozen=True)
+class Optics:
+    na: float
+    pixel: float
+    index: float
+    wavelengths: list
+    excitation: float  # excitation over emission wavelength, for the confocal target
+    pinhole: float  # its diameter in Airy units
+    spherical: list  # waves RMS, one sign
+
+    @property
+    def objective(self):
+        return Objective(self.na, self.pixel, self.index)
+
+
+@dataclass(frozen=True)
+class Camera:
+    photons: list
+    background: list
+    offset: list
+    gain: list
+    read_noise: list
+    hot_pixels: float
+    eight_bit: float
+
+
+@dataclass(frozen=True)
+class Data:
+    field: int
+    depth: float
+    inner: float  # inputs lie within so many µm of the middle
+    reach: float  # targets within so many µm of the input
+    inputs: int
+    targets: int
+    fields: int
+    least: int
+    families: dict
+    target: str  # widefield | confocal
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    percentiles: list
+    jitter: float
+    offset_jitter: float
+
+
+@dataclass(frozen=True)
+class Network:
+    dpm: str  # early | late
+    widths: list
+    down: list
+    up: list
+    features: int
+    slope: float
+
+
+@dataclass(frozen=True)
+class Adversarial:
+    """The adversary of the last part of training. weight: of its term; begin: the part of the training after which it comes in."""
+
+    weight: float
+    begin: float
+    widths: list
+    rate: float
+
+
+@dataclass(frozen=True)
+class Training:
+    batch: int
+    patch: int
+    bright: float  # share of examples whose photons come from the brightest decade
+    border: int
+    steps: int
+    rate: float
+    warm_up: int
+    checkpoint_every: int
+    validate_every: int
+    validation_fields: int
+    floor: float
+    structure: float
+    scale: float
+    adversarial: Adversarial = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    fields: int
+    field: int
+    photons: list
+    distances: list
+    background: float
+    spherical: float
+    wavelength: float
+    iterations: list
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str
+    kind: str
+    seed: int
+    optics: Optics
+    camera: Camera
+    data: Data
+    normalisation: Normalisation
+    network: Network
+    training: Training
+    evaluation: Evaluation

@@ -1,0 +1,51 @@
+"""Training loss: the mean over examples of the *logarithm* of the error relative to the target's own deviation.
+
+Quality is judged in decibels at every exposure and distance. Refocusing raises or lowers the peak of a bead two hundred times, so a plain mean
+would be ruled by the few examples whose target is brightest; the logarithm lets each count by its relative gain.
+"""
+
+import torch
+
+from ..losses import NEIGHBOURHOOD, balanced, gaussian_blur
+
+
+def relative(error, target, floor):
+    """Two errors of each example, over the target's standard deviation (plus a thousandth of the image): mean absolute and RMS; both (B,)."""
+    deviation = target.std((1, 2, 3)) + 1e-3
+    absolute = error.abs().mean((1, 2, 3)) / deviation
+    square = torch.sqrt((error**2).mean((1, 2, 3)) / deviation**2 + floor**2)
+    return absolute + floor, square
+
+
+def structure_error(error, target, floor):
+    """Mean over examples of log(absolute error around fine detail of the target, over its deviation there)."""
+    detail = gaussian_blur((target - gaussian_blur(target, 2.0)).abs(), NEIGHBOURHOOD)
+    weight = detail / (detail.sum((1, 2, 3), keepdim=True) + 1e-9)
+    middle = (weight * target).sum((1, 2, 3), keepdim=True)
+    deviation = torch.sqrt((weight * (target - middle) ** 2).sum((1, 2, 3))) + 1e-3
+    return torch.log((weight * error.abs()).sum((1, 2, 3)) / deviation + floor).mean()
+
+
+def loss(config, network, tensors, adversary=None):
+    """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X).
+
+    error: half log of the mean absolute, half log of the RMS error, both relative. structure: near fine detail. scale: Laplace negative
+    log-likelihood of the error, half of structure and half of ground, in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
+    """
+    raw, dpm, target = tensors
+    training, edge = config.training, config.training.border
+    output, target = (v[..., edge : v.shape[-2] - edge, edge : v.shape[-1] - edge] for v in (network(raw, dpm), target))
+    image, scale = output[:, :1], output[:, 1:]
+    difference = target - image
+    absolute, square = relative(difference, target, training.floor)
+    error = 0.5 * (torch.log(absolute) + torch.log(square)).mean()
+    structure = structure_error(difference, target, training.floor)
+    likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
+    total = error + training.structure * structure + training.scale * likelihood
+    parts = {"error": error, "structure": structure, "scale": likelihood, "l1": absolute.mean()}
+    parts = {name: float(value.detach()) for name, value in parts.items()}
+    if adversary:
+        unit = target.std((1, 2, 3), keepdim=True) + 1e-3
+        term, more = adversary.judge(image / unit, target / unit)
+        total, parts = total + term, {**parts, **more}
+    return total, parts

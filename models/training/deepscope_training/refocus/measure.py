@@ -1,0 +1,263 @@
+"""Measure a trained package: metrics.json (bars and tables), and from it every number of CARD.md."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import __version__, metrics, package
+from ..markdown import rounded
+from . import baselines, batches, beads, card, checks, comparison, heldout, observe, predict, real, variants
+
+CANDIDATES = ("input", "rl-plane", "rl-volume", "network")
+SPEED = {256: 60, 512: 200}  # pixels a side: ms on two cores
+SEEN = 8  # fresh specimens of the training's families, at least
+BRIGHT = beads.LEVEL  # "at 1,000 photons and more"
+
+
+def signed(config):
+    """0 and both signs of every other distance."""
+    return [s * d for d in config.evaluation.distances for s in ((1, -1) if d else (1,))]
+
+
+def best(rounds, target):
+    """Of (count, image) the figures of the best PSNR, its answer known."""
+    found = [{**metrics.compare(image, target, checks.EDGE), "iterations": count} for count, image in rounds]
+    return max(found, key=lambda f: f["psnr"])
+
+
+def specimen(config, network, stacks, photons, seed):
+    """Figures of every candidate at every distance for one specimen, whose stacks hold the focus at 0 and at `signed` distances:
+    ([{distance, candidate: figures}], [(image, scale, target)])."""
+    distances, evaluation = signed(config), config.evaluation
+    image = observe.photograph(config, stacks[0][0], photons, torch.Generator().manual_seed(seed))
+    wanted = observe.truth(config, observe.target(config, stacks), photons)[: len(distances)].numpy()
+    made, scales = (v.numpy() for v in predict.refocus(network, image, distances, config.normalisation.percentiles))
+    device = predict.device_of(network)
+    optics = baselines.Optics(config.optics.objective, evaluation.wavelength, evaluation.spherical, image.shape[-1], device)
+    light, noise = observe.electrons(image)[None].to(device), observe.CAMERA["read_noise"]
+    volumes = list(baselines.in_the_volume(optics, light, noise, distances, evaluation.iterations))
+    rows, answers = [], []
+    for index, d in enumerate(distances):
+        target = wanted[index]
+        plane = baselines.in_the_plane(optics, light, noise, d, evaluation.iterations)
+        rows.append(
+            {
+                "distance": abs(d),
+                "input": metrics.compare(image, target, checks.EDGE),
+                "rl-plane": best(((n, v[0].numpy()) for n, v in plane), target),
+                "rl-volume": best(((n, v[d][0].numpy()) for n, v in volumes), target),
+                "network": metrics.compare(made[index], target, checks.EDGE),
+            }
+        )
+        answers.append(tuple(checks.inner(v) for v in (made[index], scales[index], target)))
+    return rows, answers
+
+
+def summarise(rows, **labels):
+    """One table row: means of every candidate, and the network's gain over the best baseline of each case with its 95 % interval."""
+    means = {c: {k: float(np.mean([r[c][k] for r in rows])) for k in ("psnr", "ssim", "nrmse", "nrmse_raw")} for c in CANDIDATES}
+    rival = max((c for c in CANDIDATES if c != "network"), key=lambda c: means[c]["psnr"])
+    mean, low, high = metrics.bootstrap([r["network"]["psnr"] - r[rival]["psnr"] for r in rows])
+    return {**labels, "cases": len(rows), "candidates": means, "gain": {"over": rival, "mean": mean, "low": low, "high": high}}
+
+
+def table(config, network, named, report):
+    """Rows for every family × photon level × distance, then all families, and all families and levels ('all'); the answers by level."""
+    rows, pooled, answers = [], {}, {}
+    for name, specimens in named.items():
+        for photons in config.evaluation.photons:
+            found = []
+            for index, stacks in enumerate(specimens):
+                cases, given = specimen(config, network, stacks, photons, seed=photons + index)
+                found += cases
+                answers.setdefault(photons, []).extend(given)
+            for d in config.evaluation.distances:
+                here = [r for r in found if r["distance"] == d]
+                rows.append(summarise(here, specimen=name, photons=photons, distance_um=d))
+                for level in (photons, "all"):
+                    pooled.setdefault((level, d), []).append(here)
+            gains = ", ".join(f"{r['distance_um']} µm {r['gain']['mean']:+.2f}" for r in rows[-len(config.evaluation.distances) :])
+            report(f"{name}, {photons} photons, dB over the best baseline: {gains}")
+    rows += [summarise(sum(found, []), specimen="all", photons=level, distance_um=d) for (level, d), found in pooled.items()]
+    return rows, answers
+
+
+def gains(config, rows):
+    """For each distance the dB over the best baseline of every family and photon level, each judged against its own best: mean over all of
+    these with its 95 % interval, of the dimmest and of the brightest level, and the worst."""
+    found = []
+    for d in config.evaluation.distances:
+        cells = [(r["photons"], r["gain"]["mean"]) for r in rows if r["specimen"] != "all" and r["distance_um"] == d]
+        levels = config.evaluation.photons
+        dim, bright = (float(np.mean([g for p, g in cells if p == level])) for level in (min(levels), max(levels)))
+        values = [g for _, g in cells]
+        mean, low, high = metrics.bootstrap(values)
+        found.append({"distance_um": d, "gain_db": mean, "low_db": low, "high_db": high, "dimmest_db": dim, "brightest_db": bright, "worst_db": min(values)})
+    return found
+
+
+def shuffled(config, network, named, report):
+    """PSNR with the right map of distances and with another one of those measured, at 1,000 photons and more: means over the held-out families."""
+    distances = signed(config)
+    wrong = [-d if d else config.data.reach / 2 for d in distances]
+    turned = distances[1:] + distances[:1]
+    rows = []
+    for photons in [p for p in config.evaluation.photons if p >= BRIGHT]:
+        found = []
+        for specimens in named.values():
+            for index, stacks in enumerate(specimens):
+                image = observe.photograph(config, stacks[0][0], photons, torch.Generator().manual_seed(photons + index))
+                wanted = observe.truth(config, observe.target(config, stacks), photons)[: len(distances)].numpy()
+                made = [predict.refocus(network, image, ds, config.normalisation.percentiles)[0].numpy() for ds in (distances, turned, wrong)]
+                found += [[metrics.compare(m[i], wanted[i], checks.EDGE)["psnr"] for m in made] for i in range(len(distances))]
+        right, other, mirrored = np.mean(found, 0)
+        rows.append({"photons": photons, "right_db": float(right), "another_db": float(other), "opposite_db": float(mirrored), "cost_db": float(right - other)})
+    report("maps of distances exchanged")
+    return rows
+
+
+def entries_seen(config, network, report):
+    """Answers on fresh specimens of the training's families by photon level, at a random distance each, for `coverage`."""
+    answers, generator = {}, torch.Generator().manual_seed(3)
+    for entry in observe.seen(config, max(SEEN, 2 * config.evaluation.fields)):
+        source, wanted = batches.choose(entry["positions"], int(entry["inputs"]), config.data.reach, generator)
+        seen, true = (torch.from_numpy(entry[k][i].astype(np.float32)) for k, i in (("widefield", source), (config.data.target, wanted)))
+        distance = float(entry["positions"][wanted] - entry["positions"][source])
+        for photons in config.evaluation.photons:
+            image = observe.photograph(config, seen, photons, generator)
+            made, scale = predict.refocus(network, image, [distance], config.normalisation.percentiles)
+            answers.setdefault(photons, []).append(tuple(checks.inner(v) for v in (made[0].numpy(), scale[0].numpy(), observe.truth(config, true, photons).numpy())))
+    report("families of the training done")
+    return answers
+
+
+def bead_table(config, network, report):
+    """Rows of `beads.measure` at a bright and a dimmer level, and the widths they are relative to."""
+    reach = int(config.data.reach)
+    rows = []
+    for photons, distances in ((BRIGHT, range(-reach, reach + 1)), (BRIGHT // 5, (-reach, -5, 0, 5, reach))):
+        found, widths = beads.measure(config, network, photons, [float(d) for d in distances], report)
+        rows += found
+    return rows, widths
+
+
+def figure_of(value):
+    """A bar's value as it stands in metrics.json and in the card: four decimals, whole numbers without any, and a word for what is no number."""
+    value = round(float(value), 4)
+    if not np.isfinite(value):
+        return "not measurable"
+    return int(value) if value == int(value) else value
+
+
+def bars_of(config, tables):
+    """[{name, value, holds, must}] from the tables."""
+    bars = []
+
+    def bar(name, value, holds, must):
+        bars.append({"name": name, "value": figure_of(value), "holds": bool(holds), "must": must})
+
+    def widest(key, d):
+        return max(np.inf if r[key] is None or r[key] != r[key] else r[key] for r in bright if abs(r["distance_um"]) == d)
+
+    bright = [r for r in tables["beads"] if r["photons"] == BRIGHT]
+    away = [r for r in tables["gains"] if r["distance_um"]]
+    value = min(r["gain_db"] for r in away)
+    bar("gain-dz", value, value >= 1, f"≥ 1 dB over the best baseline of each family and photon level, mean; the worst of {', '.join(str(r['distance_um']) for r in away)} µm")
+    bar("false-energy", max(r["energy"] for r in tables["empty"]), max(r["energy"] for r in tables["empty"]) <= 0.01, "≤ 0.01 of the target's energy, worst photon level")
+    value = min(r["precision"] or 0.0 for r in tables["spots"] if r["photons"] >= BRIGHT)
+    bar("spot-precision", value, value >= 0.95, f"≥ 0.95 at {BRIGHT} photons and more")
+    value = min(r["flux_ratio"] for r in tables["rare"] if r["photons"] >= BRIGHT)
+    bar("rare-flux", value, value >= 0.8, f"≥ 0.8 of the light at {BRIGHT} photons and more")
+    value = max(abs(r["inside"] - r["interval"]) for r in tables["coverage"] if r["specimens"] == "seen families")
+    bar("coverage-error", value, value <= 0.05, "≤ 0.05 for 50, 80 and 95 % intervals, seen families, worst level")
+    if config.data.target == "confocal":
+        for name, value in tables["sectioning"].items():
+            bar(f"sectioning-{name}", value, 0.75 <= value <= 1.25, "0.75-1.25 of the confocal truth's energy")
+    else:
+        for d, limit in ((5, 1.2), (10, 1.5)):
+            bar(f"lateral-fwhm-{d}", widest("lateral", d), widest("lateral", d) <= limit, f"≤ {limit} of the target's, the worse side of focus")
+        axial = [np.inf if r["axial"] is None or r["axial"] != r["axial"] else r["axial"] for r in bright if abs(r["distance_um"]) == 5]
+        furthest = max(axial, key=lambda v: abs(v - 1))
+        bar("axial-fwhm", furthest, all(0.8 <= v <= 1.25 for v in axial), "0.8-1.25 of the scanned stack's, beads at ±5 µm")
+        for d, limit in ((5, 1), (10, 2)):
+            bar(f"z-error-{d}", widest("z_error_um", d), widest("z_error_um", d) <= limit, f"≤ {limit} µm, median, the worse side of focus")
+        value = float(np.mean([r["sign_errors"] for r in bright if abs(r["distance_um"]) >= 2]))
+        bar("sign-errors", value, value <= 0.05, f"≤ 0.05 of the beads from 2 to 10 µm at {BRIGHT} photons")
+        value = min(r["cost_db"] for r in tables["shuffle"])
+        bar("dpm-shuffle-cost", value, value >= 3, f"≥ 3 dB lost with another map of distances, at {BRIGHT} photons and more")
+        value = tables["field_depth"][0]["ratio"]
+        bar("dof-extension", value, value >= 15, "≥ 15 times the raw image's range (20 is the goal)")
+    for row in tables["time"]:
+        bar(f"ms-{row['pixels']}", row["ms"], row["ms"] <= row["must"], f"≤ {row['must']} ms on two cores")
+    bar("mib", tables["size"][0]["mib"], tables["size"][0]["mib"] <= 8, "≤ 8 MiB")
+    return bars
+
+
+def run(config, work, out, report=print):
+    """Evaluate the checkpoint in `work` and write metrics.json, CARD.md and figures into `out`."""
+    network, state, variant_rows, variant = variants.load(config, work)
+    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    out = Path(out)
+    positions = signed(config)
+    named = {name: observe.held_out(config, name, config.evaluation.fields, positions) for name in heldout.FAMILIES}
+    report("held-out specimens made")
+    held, held_answers = table(config, network, named, report)
+    bead_rows, widths = bead_table(config, network, report)
+    raw = beads.raw_range(config)
+    depth = beads.depth_of_field([r for r in bead_rows if r["photons"] == BRIGHT])
+    tables = {
+        "held_out": held,
+        "gains": gains(config, held),
+        "beads": bead_rows,
+        "bead_widths": [widths],
+        "field_depth": [{"network_um": depth, "raw_um": raw, "ratio": depth / raw}],
+        "shuffle": shuffled(config, network, named, report),
+        "empty": checks.empty(config, network),
+        "spots": checks.spots(config, network),
+        "rare": checks.rare(config, network),
+        "coverage": checks.coverage(entries_seen(config, network, report), "seen families") + checks.coverage(held_answers, "held-out families"),
+        "surfaces": checks.surfaces(config, network),
+        "aberrations": checks.aberrations(config, network),
+        "beyond": checks.beyond(config, network),
+        "real": real.stacks(config, network),
+        "time": package.speed(out / "model.onnx", SPEED),
+        "size": [{"mib": (out / "model.onnx").stat().st_size / 2**20}],
+        "designs": comparison.stored(),
+        "variants": variant_rows,
+    }
+    if config.data.target == "confocal":
+        tables["sectioning"] = checks.sectioning(config, network)
+    tables = rounded(tables)
+    result = {
+        "package": config.name,
+        "version": __version__,
+        "bars": bars_of(config, tables),
+        "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed, "initial": state.get("initial"), "variant": variant},
+        "parameters": sum(p.numel() for p in network.parameters()),
+        "tables": tables,
+    }
+    card.figure(config, network, named, out / "figure-refocused.png")
+    return write(config, result, out, report)
+
+
+def write(config, result, out, report):
+    """metrics.json, and CARD.md made of it."""
+    result = rounded(result)
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    package.put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    package.put(Path(out) / "CARD.md", lambda part: Path(part).write_text(card.text(config, result), encoding="utf-8"))
+    for bar in result["bars"]:
+        report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
+    return result
+
+
+def retime(config, out, report=print):
+    """Time the packaged network anew, on a quiet machine, and leave every other figure as it was measured; designs are read again."""
+    result = package.metrics_of(out)
+    result["tables"]["time"] = package.speed(Path(out) / "model.onnx", SPEED)
+    result["tables"]["designs"] = comparison.stored()
+    result["bars"] = bars_of(config, result["tables"])
+    return write(config, result, out, report)
+

@@ -1,0 +1,34 @@
+"""Run the network on images as the application does: normalisation of the whole image, replicated borders, units of the input."""
+
+import torch
+from torch.nn.functional import pad
+
+from ..normalisation import normalise
+from .batches import UNIT
+
+HALO = 32  # pixels of replicated border: more changes nothing that is measured
+TOGETHER = 8  # planes in one run
+
+
+def device_of(network):
+    """Where a network's weights are; the CPU for one without any."""
+    return next((p.device for p in network.parameters()), torch.device("cpu"))
+
+
+@torch.no_grad()
+def refocus(network, image, distances, percentiles, halo=HALO):
+    """The image (Y, X) at every distance: (images, scales), both (D, Y, X) in the units of `image`.
+
+    distances: µm, a number or a map (Y, X) each.
+    """
+    y, offset, scale = normalise(image, percentiles)
+    height, width = y.shape
+    bottom, right = (halo + -(n + 2 * halo) % network.step for n in y.shape)
+    sides = (halo, right, halo, bottom)
+    device = device_of(network)
+    raw = pad(y[None, None], sides, mode="replicate").to(device)
+    maps = [torch.as_tensor(d, dtype=torch.float32).expand(y.shape) / UNIT for d in distances]
+    dpm = pad(torch.stack(maps)[:, None], sides, mode="replicate").to(device)
+    made = torch.cat([network(raw, part) for part in dpm.split(TOGETHER)]).cpu()
+    made = made[:, :, halo : halo + height, halo : halo + width]
+    return made[:, 0] * scale + offset, made[:, 1] * scale

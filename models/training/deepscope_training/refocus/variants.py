@@ -1,0 +1,45 @@
+"""Which of two networks is shipped: the one taught without an adversary to the end, or the one that had it in the last part."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .. import metrics, package
+from . import checks, heldout, observe, predict
+
+DISTANCES = (-5.0, 5.0)  # µm
+PHOTONS = 500
+
+
+def folders(work):
+    """{variant: folder with its checkpoint} of those that were trained."""
+    found = {"plain": Path(work), "adversarial": Path(work) / "adversarial"}
+    return {name: folder for name, folder in found.items() if name == "plain" or (folder / "checkpoint.pt").exists()}
+
+
+def measure(config, network):
+    """Mean PSNR and SSIM over one held-out specimen of each family that the evaluation does not use, and the energy in empty places."""
+    found = []
+    for family in heldout.FAMILIES:
+        stacks = observe.held_out(config, family, 1, [0.0, *DISTANCES], first=1000)[0]
+        image = observe.photograph(config, stacks[0][0], PHOTONS, torch.Generator().manual_seed(1))
+        made = predict.refocus(network, image, DISTANCES, config.normalisation.percentiles)[0]
+        found += [metrics.compare(m, t, checks.EDGE) for m, t in zip(made, observe.truth(config, observe.target(config, stacks)[1:], PHOTONS))]
+    psnr, ssim = (float(np.mean([f[key] for f in found])) for key in ("psnr", "ssim"))
+    return {"psnr": psnr, "ssim": ssim, "false_energy": max(r["energy"] for r in checks.empty(config, network))}
+
+
+def least_false(rows):
+    """The variant whose energy in empty places is least."""
+    return min(rows, key=lambda row: row["false_energy"])["variant"]
+
+
+def load(config, work):
+    """(network, checkpoint, rows of the comparison, name) of the variant that is shipped."""
+    rows, found = [], folders(work)
+    for name, folder in found.items():
+        network, _ = package.load_network(config, folder)
+        rows.append({"variant": name, **(measure(config, network) if len(found) > 1 else {})})
+    name = least_false(rows) if len(rows) > 1 else "plain"
+    return *package.load_network(config, found[name]), rows, name

@@ -1,0 +1,300 @@
+"""Refocusing: examples, network, loss, what it is measured with, and the package."""
+
+import dataclasses
+import json
+import math
+import unittest
+
+import numpy as np
+import torch
+
+from deepscope_training import markdown, metrics, package, pool, train
+from deepscope_training.errors import TrainingError
+from deepscope_training.refocus import baselines, batches, beads, checks, describe, fields, losses, measure, networks, observe, predict
+
+from . import small, small_refocus
+
+
+def network(dpm="early", seed=0):
+    torch.manual_seed(seed)
+    made = networks.build(small_refocus.config(dpm))
+    with torch.no_grad():  # as if trained: every part has a say
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return made.eval()
+
+
+class Examples(unittest.TestCase):
+    def test_distances_are_even_and_within_reach(self):
+        positions = np.round(np.linspace(-14, 14, 29))
+        positions = np.concatenate([[-4, 0, 4], positions])
+        generator = torch.Generator().manual_seed(0)
+        found = np.array([positions[j] - positions[i] for i, j in (batches.choose(positions, 3, 10, generator) for _ in range(2000))])
+        self.assertLessEqual(np.abs(found).max(), 10)
+        self.assertAlmostEqual(float((np.abs(found) > 5).mean()), 0.5, delta=0.06)
+        self.assertAlmostEqual(float(found.mean()), 0, delta=0.4)
+
+    def test_the_map_says_where_the_target_is(self):
+        """positions: the target of an example is the entry's image at input + 10·dpm."""
+        config = small_refocus.config()
+        entry = {
+            "widefield": (np.arange(4.0)[:, None, None] + 1) * np.ones((4, 48, 48)), "positions": np.array([-1.0, 1.0, -3.0, 3.0], np.float32), "inputs": 2,
+        }  # fmt: skip
+        entry["widefield"][:, :24] *= 2  # so that percentiles differ
+        settings = dataclasses.replace(config, camera=dataclasses.replace(config.camera, photons=[800.0, 800.0], eight_bit=0.0, hot_pixels=0.0))
+        for seed in range(8):
+            raw, dpm, target = batches.example(settings, entry, torch.Generator().manual_seed(seed), 48)
+            d = float(dpm[0, 0]) * 10
+            self.assertTrue((dpm == dpm[0, 0]).all())
+            bright = target > target.mean()
+            ratio = float((target[bright].mean() - target[~bright].mean()) / (raw[bright].mean() - raw[~bright].mean()))
+            self.assertTrue(any(abs(ratio / r - 1) < 0.05 for k, r in self.ratios(entry) if k == round(d, 3)), (d, ratio))
+
+    def ratios(self, entry):
+        places = entry["positions"]
+        return [(round(float(places[j] - places[i]), 3), (j + 1) / (i + 1)) for i in range(2) for j in range(4)]
+
+    def test_batches_repeat(self):
+        config = small_refocus.config()
+        entries = [fields.make(config, 0), fields.make(config, 1)]
+        first, again = (batches.batch(config, entries, 0, 2, 7) for _ in range(2))
+        for a, b in zip(first, again):
+            self.assertTrue(torch.equal(a, b))
+        halves = [batches.batch(config, entries, 0, 2, 7, rank, 2) for rank in (0, 1)]
+        self.assertTrue(torch.equal(first[0], torch.cat([h[0] for h in halves])))
+
+
+class Network(unittest.TestCase):
+    def test_planes_of_one_image_may_share_it(self):
+        raw, dpm = torch.rand(1, 1, 32, 48), torch.rand(5, 1, 32, 48) - 0.5
+        for mode in networks.MODES:
+            made = network(mode)
+            with torch.no_grad():
+                torch.testing.assert_close(made(raw, dpm), made(raw.expand(5, -1, -1, -1), dpm), rtol=1e-4, atol=1e-5)
+
+    def test_the_distance_matters(self):
+        raw, dpm = torch.rand(1, 1, 32, 32), torch.full((1, 1, 32, 32), 0.3)
+        for mode in networks.MODES:
+            made = network(mode)
+            with torch.no_grad():
+                self.assertGreater(float((made(raw, dpm) - made(raw, -dpm)).abs().max()), 1e-2)
+
+    def test_twice_the_light_is_twice_the_light(self):
+        raw, dpm, made = torch.rand(1, 1, 32, 32), torch.rand(1, 1, 32, 32) - 0.5, network()
+        with torch.no_grad():
+            torch.testing.assert_close(made(3 * raw, dpm)[:, 0], 3 * made(raw, dpm)[:, 0], rtol=1e-4, atol=1e-5)
+
+    def test_an_untrained_network_passes_the_image_on(self):
+        torch.manual_seed(1)
+        made, raw = networks.build(small_refocus.config()), torch.rand(1, 1, 64, 64)
+        with torch.no_grad():
+            out = made(raw, torch.full_like(raw, 0.5))[:, :1]
+        self.assertGreater(np.corrcoef(out.ravel(), raw.ravel())[0, 1], 0.9)
+
+    def test_nothing_beyond_its_reach_matters(self):
+        for mode in networks.MODES:
+            made, raw, dpm = network(mode), torch.rand(1, 1, 96, 96), torch.rand(1, 1, 96, 96)
+            far, elsewhere = raw.clone(), dpm.clone()
+            reach = made.reach()
+            far[..., : 64 - reach] += 5
+            elsewhere[..., : 64 - reach] += 5
+            with torch.no_grad():
+                torch.testing.assert_close(made(far, elsewhere)[..., 64:], made(raw, dpm)[..., 64:], rtol=1e-4, atol=1e-5)
+
+    def test_an_unknown_design_is_refused(self):
+        with self.assertRaisesRegex(TrainingError, "network.dpm must be one of early, late, not middle"):
+            networks.build(small_refocus.config("middle"))
+
+
+class Loss(unittest.TestCase):
+    def test_it_counts_relative_gains(self):
+        config = small_refocus.config(floor=0.0, border=0)
+        target, noise = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32) - 0.5
+
+        def error(size, unit):
+            answer = lambda raw, dpm: torch.cat([(target + size * noise) * unit, 1 + 0 * raw], 1)  # noqa: E731
+            return losses.loss(config, answer, (target, target, target * unit))[1]["error"]
+
+        self.assertAlmostEqual(error(0.4, 1) - error(0.2, 1), math.log(2), places=2)
+        self.assertAlmostEqual(error(0.4, 1), error(0.4, 50), places=1)
+
+    def test_the_border_does_not_count(self):
+        config = small_refocus.config(border=4)
+        target = torch.rand(1, 1, 32, 32)
+        spoiled = target.clone()
+        spoiled[..., :4] = 99
+
+        def told(image):
+            return losses.loss(config, lambda raw, dpm: torch.cat([image, 1 + 0 * raw], 1), (target, target, target))[1]["error"]
+
+        self.assertEqual(told(target), told(spoiled))
+
+
+class Deconvolution(unittest.TestCase):
+    def setUp(self):
+        self.optics = baselines.Optics(small_refocus.config().optics.objective, 0.525, 0.08, 32)
+        self.specimen = torch.zeros(1, self.optics.size, self.optics.size)
+        self.specimen[0, self.optics.size // 2, self.optics.size // 2] = 5000
+
+    def test_in_the_plane_it_brings_a_bead_back(self):
+        blurred = baselines.crop(self.optics.filter(self.specimen, self.optics.at(2.0))).clamp(min=0) + 1
+        target = baselines.crop(self.optics.filter(self.specimen, self.optics.at(0.0)))[0]
+        *_, (count, found) = baselines.in_the_plane(self.optics, blurred, 0.0, 2.0, [30])
+        self.assertEqual(count, 30)
+        self.assertGreater(metrics.compare(found[0], target, 4)["psnr"], metrics.compare(blurred[0], target, 4)["psnr"] + 6)
+
+    def test_in_the_volume_it_explains_the_image(self):
+        seen = baselines.crop(self.optics.filter(self.specimen, self.optics.at(0.0))).clamp(min=0) + 1
+        (_, early), (_, late) = baselines.in_the_volume(self.optics, seen, 0.0, [0.0, 5.0], [1, 15])
+        self.assertGreater(metrics.compare(late[0.0][0], seen[0], 4)["psnr"], metrics.compare(early[0.0][0], seen[0], 4)["psnr"] + 3)
+        self.assertLess(float(late[5.0].max()), float(late[0.0].max()))
+
+
+class Beads(unittest.TestCase):
+    z = np.arange(-10, 10.25, 0.5)
+
+    def test_height_and_width_of_a_gaussian(self):
+        profile = np.exp(-((self.z - 3.2) ** 2) / (2 * 0.8**2))
+        self.assertAlmostEqual(float(beads.heights(profile[None], self.z)[0]), 3.2, delta=0.1)
+        self.assertAlmostEqual(beads.width(profile, self.z), 2.3548 * 0.8, delta=0.1)  # samples half a µm apart
+
+    def test_a_profile_that_leaves_the_range_has_no_width(self):
+        self.assertTrue(math.isnan(beads.width(np.exp(-((self.z - 10) ** 2) / 2), self.z)))
+
+    def test_depth_of_field_ends_where_a_row_fails(self):
+        row = {"lateral": 1.1, "z_error_um": 0.5, "sign_errors": 0.0}
+        rows = [{**row, "distance_um": float(d)} for d in range(-10, 11)]
+        self.assertEqual(beads.depth_of_field(rows), 20)
+        rows[3]["z_error_um"] = 2.5  # at -7
+        self.assertEqual(beads.depth_of_field(rows), 16)
+
+    def test_the_raw_image_is_sharp_over_about_the_depth_of_field(self):
+        # λ n / NA² = 1.24 µm at 525 nm (Born & Wolf), measured by a width of 1.2 instead of Strehl's 0.8
+        self.assertAlmostEqual(beads.raw_range(small_refocus.config()), 1.24, delta=0.6)
+
+
+class Checks(unittest.TestCase):
+    def test_a_surface_is_cut_out_linearly(self):
+        stack, positions = torch.arange(5.0)[:, None, None].expand(5, 4, 4), np.arange(-2, 3)
+        surface = torch.linspace(-2, 2, 4).expand(4, 4)
+        torch.testing.assert_close(checks.slice_of(stack, surface, positions), surface + 2)
+
+    def test_peaks_and_light(self):
+        y, x = np.mgrid[:96, :96]
+        image = 7 + 20 * np.exp(-((y - 40) ** 2 + (x - 50) ** 2) / 8)
+        self.assertEqual(checks.peaks(image, 5).tolist(), [[40, 50]])
+        self.assertEqual(len(checks.peaks(image, 50)), 0)
+        self.assertAlmostEqual(float(checks.light(image, np.array([[40, 50]]), 0.325)[0]) / (20 * 8 * np.pi), 1, delta=0.01)
+
+    def test_coverage_of_laplace_noise(self):
+        rng = np.random.default_rng(1)
+        target = rng.uniform(5, 10, (120, 120))
+        target[:40] = 0
+        answers = {500: [(target + rng.laplace(0, 0.3, target.shape), np.full(target.shape, 0.3), target)]}
+        for row in checks.coverage(answers, "made"):
+            self.assertAlmostEqual(row["inside"], row["interval"], delta=0.02)
+
+
+class Identity(torch.nn.Module):
+    """A network that gives back what it gets."""
+
+    step = 4
+
+    def forward(self, raw, dpm):
+        raw = raw.expand(dpm.shape[0], -1, -1, -1)
+        return torch.cat([raw, 0.1 + 0 * raw], 1)
+
+
+class Measurement(unittest.TestCase):
+    def test_the_copy_of_the_input_gains_nothing(self):
+        config = small_refocus.config()
+        stacks = observe.held_out(config, "dust", 1, measure.signed(config))[0]
+        rows, answers = measure.specimen(config, Identity(), stacks, 1000, 1)
+        self.assertEqual([r["distance"] for r in rows], [0, 2, 2])
+        for row in rows:
+            self.assertAlmostEqual(row["network"]["psnr"], row["input"]["psnr"], places=3)
+        summary = measure.summarise(rows, specimen="dust")
+        self.assertLessEqual(summary["gain"]["mean"], 1e-6)
+        self.assertEqual(answers[0][0].shape, (16, 16))
+
+    def test_prediction_returns_to_the_units_of_the_input(self):
+        image = 300 + 50 * torch.rand(30, 41)
+        made, scale = predict.refocus(Identity(), image, [1.0, torch.zeros(30, 41)], [1.0, 99.9])
+        self.assertEqual(made.shape, (2, 30, 41))
+        torch.testing.assert_close(made[0], image, rtol=1e-4, atol=1e-2)
+        self.assertAlmostEqual(float(scale[0, 0, 0]), 5, delta=0.5)
+
+    def test_a_missed_bar_comes_first_in_the_card(self):
+        bars = [{"name": "false-energy", "value": 0.02, "holds": False, "must": "≤ 0.01"}, {"name": "mib", "value": 3, "holds": True, "must": "≤ 8"}]
+        self.assertIn("1 of 2 bars are missed", markdown.verdict(bars))
+        self.assertIn("`false-energy` is 0.02", markdown.verdict(bars))
+
+
+def measured(**changes):
+    """Tables as an evaluation gives them, all within the bars, with some entries replaced."""
+    bead = {"photons": beads.LEVEL, "lateral": 1.1, "axial": 1.0, "z_error_um": 0.4, "sign_errors": 0.0}
+    tables = {
+        "gains": [{"distance_um": d, "gain_db": g} for d, g in ((0, -1.0), (2, 1.5), (5, 2.0), (10, 1.2))],
+        "beads": [{**bead, "distance_um": float(d)} for d in range(-10, 11)],
+        "field_depth": [{"network_um": 20.0, "raw_um": 1.25, "ratio": 16.0}],
+        "shuffle": [{"photons": 2000, "cost_db": 4.0}],
+        "empty": [{"photons": 20, "energy": 0.004}],
+        "spots": [{"photons": 100, "precision": None}, {"photons": 2000, "precision": 0.97}],
+        "rare": [{"photons": 2000, "flux_ratio": 0.9}],
+        "coverage": [{"specimens": "seen families", "photons": 20, "interval": 0.5, "inside": 0.53}],
+        "sectioning": {"empty": 1.1, "occupied": 0.9},
+        "time": [{"pixels": 256, "ms": 40.0, "must": 60}, {"pixels": 512, "ms": 250.0, "must": 200}],
+        "size": [{"mib": 3.5}],
+    }  # fmt: skip
+    return {**tables, **changes}
+
+
+class Bars(unittest.TestCase):
+    common = {"gain-dz", "false-energy", "spot-precision", "rare-flux", "coverage-error", "ms-256", "ms-512", "mib"}
+
+    def holding(self, config, **changes):
+        return {b["name"]: b["holds"] for b in measure.bars_of(config, measured(**changes))}
+
+    def test_names_are_those_promised(self):
+        own = {"lateral-fwhm-5", "lateral-fwhm-10", "axial-fwhm", "z-error-5", "z-error-10", "sign-errors", "dpm-shuffle-cost", "dof-extension"}
+        config = dataclasses.replace(small_refocus.config(), evaluation=dataclasses.replace(small_refocus.config().evaluation, distances=[0, 2, 5, 10]))
+        self.assertEqual(self.holding(config).keys(), self.common | own)
+        confocal = dataclasses.replace(config, data=dataclasses.replace(config.data, target="confocal"))
+        self.assertEqual(self.holding(confocal).keys(), self.common | {"sectioning-empty", "sectioning-occupied"})
+
+    def test_only_what_is_missed_is_missed(self):
+        config = small_refocus.config()
+        self.assertEqual([n for n, holds in self.holding(config).items() if not holds], ["ms-512"])
+        rows = measured()["beads"]
+        rows[5] = {**rows[5], "lateral": None, "axial": None}  # at -5: no bead could be fitted
+        missed = [n for n, holds in self.holding(config, beads=rows).items() if not holds]
+        self.assertEqual(missed, ["lateral-fwhm-5", "axial-fwhm", "ms-512"])
+        value = next(b["value"] for b in measure.bars_of(config, measured(beads=rows)) if b["name"] == "lateral-fwhm-5")
+        self.assertEqual(value, "not measurable")
+
+    def test_the_gain_in_focus_is_reported_and_not_judged(self):
+        gains = [{"distance_um": 0, "gain_db": -9.0}, {"distance_um": 5, "gain_db": 0.8}]
+        self.assertFalse(self.holding(small_refocus.config(), gains=gains)["gain-dz"])
+        self.assertEqual(measure.bars_of(small_refocus.config(), measured(gains=gains))[0]["value"], 0.8)
+
+
+class Package(unittest.TestCase):
+    def test_from_the_pool_to_the_package(self):
+        import yaml
+
+        folder, config = small.scratch(self), small_refocus.config()
+        pool.fill(config, folder / "pool", report=small.silent)
+        train.run(config, folder / "work", folder / "pool", grow=False, report=small.silent)
+        describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
+        description = yaml.safe_load((folder / "out" / "rdf.yaml").read_text(encoding="utf-8"))
+        own = description["config"]["deepscope"]
+        self.assertEqual(description["weights"]["onnx"]["sha256"], package.sha256(folder / "out" / "model.onnx"))
+        self.assertEqual([t["id"] for t in description["inputs"]], ["raw", "dpm"])
+        self.assertEqual(own["distance"]["range_um"], [-2.0, 2.0])
+        self.assertIn("WO2020139835A1", own["patent"])
+        self.assertEqual(own["guard"]["statistics"]["sha256"], package.sha256(folder / "out" / "statistics.json"))
+        self.assertEqual(json.loads((folder / "out" / "statistics.json").read_text())["tile"], 128)
+
+
+if __name__ == "__main__":
+    unittest.main()
