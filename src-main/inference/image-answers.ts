@@ -1,7 +1,8 @@
 /** What the inference process answers about images of any axes and about tests, in the words of `inference.ts`. */
 import type { SelfTest } from '#shared/api.ts'
 import { AppError, isAbort, messageOf } from '#shared/errors.ts'
-import { pixelsFrom } from '#shared/image/frame.ts'
+import { type Pixels, pixelsFrom } from '#shared/image/frame.ts'
+import { beyondRange, needOf } from './distance-map.ts'
 import type { ImagePrediction, ImageRequest, ImageUse, Prediction, ResultImage } from './inference.ts'
 import type { WorkerMessage } from './messages.ts'
 import type { NetworkModel } from './package.ts'
@@ -17,12 +18,13 @@ export function useOf(network: NetworkModel): ImageUse {
     planes: network.plane !== null,
     channels: channels.reduce((sum, each) => sum + each, 0),
     inputUnits: network.plane?.inverse ?? false,
+    beside: network.distance && needOf(network.distance),
   }
 }
 
 export function imagePrediction(
   network: NetworkModel,
-  { pixelSizeUm }: ImageRequest,
+  { pixelSizeUm, dims, data }: ImageRequest,
   answer: Extract<WorkerMessage, { type: 'images' }>,
   payload: Uint8Array,
 ): ImagePrediction {
@@ -42,7 +44,7 @@ export function imagePrediction(
   })
   const { id, name, version, sha256 } = network
   const { left } = layOut(network.inputs, network.outputs)
-  const warnings = [...answer.warnings, ...left, ...scaleWarnings(network, pixelSizeUm)]
+  const warnings = [...answer.warnings, ...left, ...scaleWarnings(network, pixelSizeUm), ...distanceWarnings(network, dims, data)]
   return {
     images,
     provenance: { model: id, modelName: name, version, sha256, provider: answer.provider, warnings },
@@ -72,6 +74,15 @@ export function firstPlane({ images, provenance, elapsedMs }: ImagePrediction): 
 function channelNames({ outputs }: NetworkModel, id: string, count: number): string[] {
   const names = outputs.find((output) => output.id === id)?.axes.find(({ type }) => type === 'channel')?.names ?? []
   return Array.from({ length: count }, (_, index) => names[index] ?? (count === 1 ? id : `${id} ${index + 1}`))
+}
+
+function distanceWarnings({ distance }: NetworkModel, dims: ImageRequest['dims'], data: Pixels): string[] {
+  if (!distance) return []
+  const [times, channels, ...rest] = dims
+  const size = rest.reduce((product, length) => product * length, 1)
+  const places = Array.from({ length: times }, (_, time) => (time * channels + distance.channel) * size)
+  const found = places.flatMap((start) => beyondRange(distance, data.subarray(start, start + size)) ?? [])
+  return found.slice(0, 1)
 }
 
 const tolerance = 0.02

@@ -88,6 +88,8 @@ export interface ImageUse {
   readonly channels: number
   /** The result is in units of the input; false: it is something else, a probability or a label. */
   readonly inputUnits: boolean
+  /** What must be given beside the picture, as a sentence; null where nothing must. */
+  readonly beside: string | null
 }
 
 /** An image with the axes t, c, z, y, x: `dims` in this order. */

@@ -6,6 +6,7 @@ import { z } from '#shared/zod.ts'
 import type { Axis, Description, NamedFile, TensorDescription, Tolerance } from './bioimage-io/description.ts'
 import { FieldProblem } from './bioimage-io/field-problem.ts'
 import { parseWith } from './bioimage-io/read-common.ts'
+import { type DistanceMap, readDistanceMap, refocuses } from './distance-map.ts'
 import { type AffineOperation, isAffine, isPointwise, type PointwiseOperation } from './operations.ts'
 import type { SizeRule } from './tiling.ts'
 
@@ -35,6 +36,8 @@ export interface NetworkModel extends ModelIdentity {
   readonly tolerances: readonly Tolerance[]
   /** The quick way, where the network allows it. */
   readonly plane: RunnableModel | null
+  /** What it needs beside the image, where it refocuses. */
+  readonly distance: DistanceMap | null
 }
 
 /** What the quick way needs to run a package. */
@@ -59,7 +62,7 @@ export interface RunnableModel extends ModelIdentity {
 
 const count = z.number().int()
 
-/** What only this application's own packages say (`config.deepscope`). */
+/** What only this application's own packages for planes say (`config.deepscope`). */
 const ownSchema = z.object({
   config: z.object({
     deepscope: z.object({
@@ -91,11 +94,12 @@ export function ownPart({ own }: Description): Own | null {
 /** Works out how to run a package, or throws FieldProblem for what this application cannot run. */
 export function planModel(description: Description, identity: ModelIdentity): NetworkModel {
   const { inputs, outputs, tolerances } = description
+  if (refocuses(description)) return { ...identity, inputs, outputs, tolerances, plane: null, distance: readDistanceMap(description) }
   const own = ownPart(description)
   const plane = planPlane(description, identity, own)
   if (own && !plane)
     throw new FieldProblem('config.deepscope', 'speaks of one channel of a plane, but inputs and outputs are something else')
-  return { ...identity, inputs, outputs, tolerances, plane }
+  return { ...identity, inputs, outputs, tolerances, plane, distance: null }
 }
 
 function planPlane({ inputs, outputs }: Description, identity: ModelIdentity, own: Own | null): RunnableModel | null {

@@ -13,6 +13,8 @@ const trainingSchema = z.object({
   immersion: part(z.string().max(100)),
   wavelengths_um: part(z.array(number).max(32)),
   specimen_half_depth_um: part(range),
+  distance: part(z.object({ range_um: range })),
+  patent: part(z.string().max(1000)),
   photons: part(range),
   background_of_peak: part(range),
   spherical_aberration_waves_rms: part(range),
@@ -36,11 +38,13 @@ export function trainingInWords(own: unknown): { label: string; value: string }[
     ['Immersion', said.immersion],
     ['Wavelengths', said.wavelengths_um && `${said.wavelengths_um.map((um) => Math.round(um * 1000)).join(', ')} nm`],
     ['Depth of the specimen', said.specimen_half_depth_um && `± ${said.specimen_half_depth_um[0]} … ${said.specimen_half_depth_um[1]} µm`],
+    ['Distances', span(said.distance?.range_um, ' µm, positive away from the objective')],
     ['Photons at the brightest', span(said.photons)],
     ['Background / peak', span(said.background_of_peak)],
     ['Spherical aberration', span(said.spherical_aberration_waves_rms, ' waves rms')],
     ['Simulated structures', said.structures?.map((name) => name.replaceAll('_', ' ')).join(', ')],
     ['Published structures', said.real_structures?.join(', ')],
+    ['Patent', said.patent],
     ['Training steps', steps === undefined ? undefined : String(steps)],
   ]
   return rows.flatMap(([label, value]) => (value ? [{ label, value }] : []))

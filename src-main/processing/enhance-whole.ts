@@ -81,11 +81,12 @@ export async function enhanceWhole(
 }
 
 /** Channels that go to the network together: each by itself where it takes one, else all. Throws OutOfRange. */
-function channelGroups({ sizeC }: TiffSource, { channels }: ImageUse, name: string, model: string): number[][] {
+function channelGroups({ sizeC }: TiffSource, { channels, beside }: ImageUse, name: string, model: string): number[][] {
   const all = Array.from({ length: sizeC }, (_, channel) => channel)
   if (channels === 1) return all.map((channel) => [channel])
   if (channels === sizeC) return [all]
-  throw new AppError('OutOfRange', `The network "${model}" takes ${channels} channels at once, and ${name} has ${sizeC}.`, { model })
+  const need = beside ? ` ${beside}` : ''
+  throw new AppError('OutOfRange', `The network "${model}" takes ${channels} channels at once, and ${name} has ${sizeC}.${need}`, { model })
 }
 
 /** The channels of an image, [t, c, z, y, x]. */

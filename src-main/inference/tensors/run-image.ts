@@ -4,6 +4,7 @@
  */
 import { AppError } from '#shared/errors.ts'
 import type { TensorDescription } from '../bioimage-io/description.ts'
+import { needOf } from '../distance-map.ts'
 import type { NetworkModel } from '../package.ts'
 import { type Block, type BlockPlan, lostOf, outputLength, planBlocks } from './blocks.ts'
 import { type Extent, extentOf, extents, type ImageLayout, type Link, layOut, NoImage, type OutputLayout } from './image-layout.ts'
@@ -86,7 +87,8 @@ function layoutOf(model: NetworkModel): ImageLayout {
 function checkChannels(model: NetworkModel, { channels }: ImageLayout, found: number): void {
   const wanted = channels.reduce((sum, each) => sum + each, 0)
   if (found === wanted) return
-  throw new AppError('OutOfRange', `The network "${model.name}" takes ${wanted} channels at once; the image has ${found}.`, {
+  const need = model.distance ? ` ${needOf(model.distance)}` : ''
+  throw new AppError('OutOfRange', `The network "${model.name}" takes ${wanted} channels at once; the image has ${found}.${need}`, {
     model: model.id,
   })
 }

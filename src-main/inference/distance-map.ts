@@ -1,0 +1,67 @@
+/** Networks that refocus: beside the image they take a map of distances to the wanted surface (`config.deepscope` of the task `refocus`). */
+import { z } from '#shared/zod.ts'
+import type { Description } from './bioimage-io/description.ts'
+import { FieldProblem } from './bioimage-io/field-problem.ts'
+import { parseWith } from './bioimage-io/read-common.ts'
+
+export interface DistanceMap {
+  /** The input that takes it. */
+  readonly input: string
+  /** Its place among the channels of an image that is given to the network. */
+  readonly channel: number
+  /** µm for a value of 1. */
+  readonly unitUm: number
+  /** Distances the network was trained for, µm in the sample, positive away from the objective. */
+  readonly rangeUm: readonly [number, number]
+}
+
+const finite = z.number().finite()
+
+const schema = z.object({
+  config: z.object({
+    deepscope: z.object({
+      distance: z.object({ input: z.string(), unit_um: finite.positive(), range_um: z.tuple([finite, finite]) }),
+    }),
+  }),
+})
+
+/** Whether the package says that it refocuses. */
+export function refocuses({ own }: Description): boolean {
+  return z.object({ task: z.literal('refocus') }).safeParse(own).success
+}
+
+/** Throws FieldProblem. */
+export function readDistanceMap({ own, inputs }: Description): DistanceMap {
+  const said = parseWith(schema, { config: { deepscope: own } }).config.deepscope.distance
+  const place = inputs.findIndex(({ id }) => id === said.input)
+  if (place < 0) throw new FieldProblem('config.deepscope.distance.input', `names “${said.input}”, which is no input`)
+  const single = inputs.slice(0, place + 1).every(({ axes }) => {
+    const channel = axes.find(({ type }) => type === 'channel')
+    return !channel || (channel.size.kind === 'fixed' && channel.size.size === 1)
+  })
+  if (!single) throw new FieldProblem('config.deepscope.distance.input', 'and the inputs before it must have one channel each')
+  return { input: said.input, channel: place, unitUm: said.unit_um, rangeUm: said.range_um }
+}
+
+/** What to do, for a person who gave the image alone. */
+export function needOf({ unitUm, rangeUm: [low, high] }: DistanceMap): string {
+  return (
+    'It refocuses, so it needs a map of distances beside the picture: give an image of two channels, the picture and the map ' +
+    `(µm from the plane in focus to the wanted surface, divided by ${unitUm}; ${low} to ${high} µm).`
+  )
+}
+
+/** A sentence where the map leaves the range that the network was trained for; else null. values: of the map's pixels. */
+export function beyondRange({ unitUm, rangeUm: [low, high] }: DistanceMap, values: ArrayLike<number>): string | null {
+  let least = Number.POSITIVE_INFINITY
+  let most = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < values.length; i++) {
+    const um = (values[i] as number) * unitUm
+    if (um < least) least = um
+    if (um > most) most = um
+  }
+  const slack = 1e-4 * (high - low)
+  if (least >= low - slack && most <= high + slack) return null
+  const worst = most - high > low - least ? most : least
+  return `The map asks for ${Math.round(worst * 10) / 10} µm, and the network was trained for ${low} to ${high} µm: nothing is promised there.`
+}
