@@ -5,7 +5,7 @@ import { type Pixels, pixelsFrom } from '#shared/image/frame.ts'
 import { beyondRange, needOf } from './distance-map.ts'
 import type { ImagePrediction, ImageRequest, ImageUse, Prediction, ResultImage } from './inference.ts'
 import type { WorkerMessage } from './messages.ts'
-import type { NetworkModel } from './package.ts'
+import type { ModelIdentity, NetworkModel } from './package.ts'
 import { layOut } from './tensors/image-layout.ts'
 import { imageNeeds } from './tensors/image-needs.ts'
 
@@ -20,6 +20,29 @@ export function useOf(network: NetworkModel): ImageUse {
     inputUnits: network.plane?.inverse ?? false,
     beside: network.distance && needOf(network.distance),
   }
+}
+
+/** What became of planes, in their order. */
+export function planePredictions(
+  { id, name, version, sha256 }: ModelIdentity,
+  message: WorkerMessage,
+  payload: Uint8Array,
+): readonly Prediction[] {
+  if (message.type !== 'result') throw new AppError('Internal', 'The inference process answered another question.')
+  const { width, height, hasScale, pixelSizeUm, normalisations, provider, warnings, elapsedMs } = message
+  const values = pixelsFrom(payload, 'float32') as Float32Array
+  const pixels = width * height
+  const part = (index: number) => values.subarray(index * pixels, (index + 1) * pixels)
+  return normalisations.map((normalisation, plane) => ({
+    width,
+    height,
+    image: part(hasScale ? 2 * plane : plane),
+    scale: hasScale ? part(2 * plane + 1) : null,
+    pixelSizeUm,
+    normalisation,
+    provenance: { model: id, modelName: name, version, sha256, provider, warnings: [...warnings] },
+    elapsedMs: elapsedMs / normalisations.length,
+  }))
 }
 
 export function imagePrediction(

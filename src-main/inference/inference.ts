@@ -43,6 +43,13 @@ export interface PredictRequest {
   readonly onProgress?: (fraction: number) => void
 }
 
+/** Planes of one size that are handed over together: small ones go through the network at once. */
+export interface PlanesRequest extends Omit<PredictRequest, 'data' | 'normalisation' | 'band'> {
+  readonly planes: readonly Pixels[]
+  /** One for each plane. */
+  readonly normalisations: readonly Normalisation[]
+}
+
 export interface Prediction {
   readonly width: number
   readonly height: number
@@ -79,6 +86,13 @@ export interface Series {
   readonly band?: (plane: number) => Band
   /** 0…1 */
   readonly onProgress?: (fraction: number) => void
+}
+
+/** A plane that is to go through a network; `pixelSizeUm`: µm, null = unknown. */
+export interface PlaneSize {
+  readonly width: number
+  readonly height: number
+  readonly pixelSizeUm: number | null
 }
 
 /** What a network takes at once. */
@@ -130,10 +144,14 @@ export interface SeriesInference extends Inference {
    */
   predictImage(request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction>
   /** How a plane goes through a network in bands, by the memory that is free now. Rejects with ModelInvalid or OutOfRange. */
-  bandsOf(
-    model: string,
-    plane: { readonly width: number; readonly height: number; readonly pixelSizeUm: number | null },
-  ): Promise<readonly Band[]>
+  bandsOf(model: string, plane: PlaneSize): Promise<readonly Band[]>
+  /**
+   * As `predict` for each plane, in one answer. `elapsedMs` is each plane's share. Rejects with ModelInvalid for a network that takes more
+   * than planes.
+   */
+  predictPlanes(request: PlanesRequest, signal?: AbortSignal): Promise<readonly Prediction[]>
+  /** How many planes of this size are worth handing over together, by the memory that is free now. Rejects with ModelInvalid. */
+  planesAtOnce(model: string, plane: PlaneSize): Promise<number>
   /** One offset and scale from all planes together. Rejects as `predict` does, and with what `read` rejects with. */
   normalisationOf(series: Series, signal?: AbortSignal): Promise<Normalisation>
 }

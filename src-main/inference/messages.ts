@@ -25,7 +25,13 @@ export interface ImageMessage {
 export type HostMessage =
   /** First message. `skip`: providers that must not be tried, and why. */
   | { readonly type: 'start'; readonly choice: ProviderChoice; readonly skip: Readonly<Record<string, string>> }
-  | ({ readonly type: 'predict'; readonly normalisation: Normalisation | null; readonly scale: boolean } & ImageMessage)
+  /** The pixels of `planes` planes follow one after the other; `normalisations`: one for each, or null to measure that of a single one. */
+  | ({
+      readonly type: 'predict'
+      readonly planes: number
+      readonly normalisations: readonly Normalisation[] | null
+      readonly scale: boolean
+    } & ImageMessage)
   /** Adds an image to the statistics of a series; the last one of a pass is answered with `last`, see `WorkerMessage`. */
   | ({ readonly type: 'measure'; readonly series: string; readonly pass: 'add' | 'refine'; readonly last: boolean } & ImageMessage)
   /** An image of any axes through a network that the quick way does not suit; dims = [t, c, z, y, x]. */
@@ -47,7 +53,7 @@ export type WorkerMessage =
   /** Work on a request has begun: from now on it is to blame for a crash. */
   | { readonly type: 'begin'; readonly id: number }
   | { readonly type: 'progress'; readonly id: number; readonly fraction: number }
-  /** Payload: the image, then the scale if there is one, both float32. */
+  /** Payload: for each plane the image, then the scale if there is one, all float32. */
   | {
       readonly type: 'result'
       readonly id: number
@@ -55,7 +61,8 @@ export type WorkerMessage =
       readonly height: number
       readonly hasScale: boolean
       readonly pixelSizeUm: number | null
-      readonly normalisation: Normalisation
+      /** One for each plane. */
+      readonly normalisations: readonly Normalisation[]
       readonly provider: string
       readonly warnings: readonly string[]
       readonly elapsedMs: number

@@ -46,6 +46,8 @@ export interface RunnableModel extends ModelIdentity {
   readonly postprocessing: readonly PointwiseOperation[]
   readonly sizeY: SizeRule
   readonly sizeX: SizeRule
+  /** Several planes may go through it at once. */
+  readonly batches: boolean
   /** Pixels beside a cut that must not be kept, at least the receptive field. */
   readonly halo: number
   /** Channels of the output, and which of them are the image and the Laplace scale of its error. */
@@ -133,6 +135,7 @@ function planPlane({ inputs, outputs }: Description, identity: ModelIdentity, ow
     postprocessing,
     sizeY,
     sizeX,
+    batches: from.batches && to.batches,
     halo: Math.max(to.y.halo, to.x.halo, own?.tile.halo ?? 0),
     channels: to.channels,
     imageChannel: roles.indexOf('image'),
@@ -144,6 +147,7 @@ function planPlane({ inputs, outputs }: Description, identity: ModelIdentity, ow
 }
 
 interface PlaneAxes {
+  readonly batches: boolean
   readonly channels: number
   readonly y: Axis
   readonly x: Axis
@@ -153,7 +157,8 @@ interface PlaneAxes {
 function planeAxes(axes: readonly Axis[]): PlaneAxes | null {
   const [batch, channel, y, x] = axes
   if (axes.length !== 4 || batch?.type !== 'batch' || channel?.type !== 'channel' || y?.id !== 'y' || x?.id !== 'x') return null
-  return channel.size.kind === 'fixed' ? { channels: channel.size.size, y, x } : null
+  const batches = batch.size.kind !== 'fixed'
+  return channel.size.kind === 'fixed' ? { batches, channels: channel.size.size, y, x } : null
 }
 
 function ruleOf({ size }: Axis): SizeRule | null {

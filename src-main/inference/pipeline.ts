@@ -9,52 +9,63 @@ import { normalisationFor, postprocess, statisticsFor } from './operations.ts'
 import type { RunnableModel } from './package.ts'
 import { resampledLength } from './resample.ts'
 import type { Statistics } from './statistics.ts'
-import { type AxisPlan, planAxis } from './tiling.ts'
+import { type AxisPlan, planAxis, type Span } from './tiling.ts'
 import { type GridShape, type SourceRows, type TileShape, Workbench } from './workbench.ts'
 
-/** A one-channel image in 32-bit floats, row by row. */
-export interface Plane {
+/** The same place of one or more planes, normalised, one plane after the other, each row by row. */
+export interface Tile {
   readonly width: number
   readonly height: number
+  readonly planes: number
   readonly data: Float32Array
 }
 
-/** A tensor with batch 1: `dims` = [1, channels, y, x]. Its memory belongs to whoever ran the tile, until the next tile. */
+/** A tensor with a batch of the tile's planes: `dims` = [planes, channels, y, x]. Its memory belongs to whoever ran the tile, until the next tile. */
 export interface TileResult {
   readonly dims: readonly number[]
   readonly data: Float32Array
 }
 
 /** Runs one tile; the result may be written to `output`, which is large enough for it. */
-export type RunTile = (tile: Plane, output: Float32Array) => Promise<TileResult>
+export type RunTile = (tile: Tile, output: Float32Array) => Promise<TileResult>
 
 export interface ImageInput {
   readonly width: number
   readonly height: number
+  /** Plane after plane. */
   readonly data: Pixels
+  /** Default 1. */
+  readonly planes?: number
   readonly pixelSizeUm: number | null
-  /** null or absent: the image is whole. */
+  /** Of a single plane; null or absent: the image is whole. */
   readonly band?: Band | null
 }
 
 export interface PipelineOptions {
-  readonly normalisation: Normalisation | null
+  /** One for each plane; null: measured, for a single plane. */
+  readonly normalisations: readonly Normalisation[] | null
   /** false: the scale channel is not wanted. */
   readonly scale: boolean
   /** Side of the largest tile, network pixels. */
   readonly largestTile: number
+  /** How many tiles of so many pixels go through the network at once; by default one. */
+  readonly batch?: (tilePixels: number) => number
   /** Gives a place to work at, which nobody else uses until the next tile; by default a new one. */
   readonly workbench?: (tile: TileShape, grid: GridShape) => Workbench
+}
+
+export interface PlaneResult {
+  /** Memory of the workbench where the image was one tile: good until the next tile is run. */
+  readonly image: Float32Array
+  readonly scale: Float32Array | null
+  readonly normalisation: Normalisation
 }
 
 export interface PipelineResult {
   readonly width: number
   readonly height: number
-  /** Memory of the workbench where the image was one tile: good until the next tile is run. */
-  readonly image: Float32Array
-  readonly scale: Float32Array | null
   readonly pixelSizeUm: number | null
-  readonly normalisation: Normalisation
+  readonly planes: readonly PlaneResult[]
 }
 
 /** Images whose pixels are this near the grid's are taken as they are. */
@@ -94,8 +105,8 @@ function near(a: number, b: number): boolean {
 }
 
 /** Refuses what is no image, or would be too large on the network's grid. Throws OutOfRange. */
-function checkInput({ width, height, data, band }: ImageInput, ratio: number): void {
-  if (data.length !== width * height || width < 1 || height < 1) {
+function checkInput({ width, height, data, band, planes = 1 }: ImageInput, ratio: number): void {
+  if (data.length !== width * height * planes || width < 1 || height < 1 || planes < 1) {
     throw new AppError('OutOfRange', `An image of ${width} × ${height} pixels cannot consist of ${data.length} values.`)
   }
   if (band && band.rows !== height) throw new AppError('OutOfRange', `A band of ${band.rows} rows cannot have ${height}.`)
@@ -135,9 +146,10 @@ export function* gridPixels(input: ImageInput, ratio: number): Generator<Pixels>
   }
 }
 
-/** The rows at hand, as rows of the whole image. */
-function sourceOf({ width, height, data, band }: ImageInput): SourceRows {
-  return { width, height: band?.imageHeight ?? height, data, firstRow: band?.firstRow ?? 0 }
+/** The rows at hand of one plane, as rows of the whole image. */
+function sourceOf({ width, height, data, band }: ImageInput, plane = 0): SourceRows {
+  const pixels = data.subarray(plane * width * height, (plane + 1) * width * height)
+  return { width, height: band?.imageHeight ?? height, data: pixels, firstRow: band?.firstRow ?? 0 }
 }
 
 /** One offset and scale from a whole image, on the network's grid. */
@@ -157,7 +169,10 @@ export function requireFinite(statistics: Statistics): void {
   }
 }
 
-/** Runs the network over an image; yields the finished fraction (0…1) after every tile, so that the caller can stop between tiles. */
+/**
+ * Runs the network over an image of one or more planes; yields the finished fraction (0…1) after every run, so that the caller can stop
+ * between runs. The same place of several planes goes through the network at once where `batch` allows it.
+ */
 export async function* runPipeline(
   model: RunnableModel,
   input: ImageInput,
@@ -166,58 +181,94 @@ export async function* runPipeline(
 ): AsyncGenerator<number, PipelineResult> {
   const { ratio, pixelSizeUm } = gridStep(model, input.pixelSizeUm)
   checkInput(input, ratio)
-  const normalisation = options.normalisation ?? measure(model, input, ratio)
-  const source = sourceOf(input)
-  const grid = { width: input.width, height: source.height, ratio }
+  const count = input.planes ?? 1
+  const normalisations = options.normalisations ?? [measure(model, input, ratio)]
+  if (normalisations.length !== count)
+    throw new AppError('OutOfRange', `${count} planes cannot have ${normalisations.length} normalisations.`)
+  const sources = Array.from({ length: count }, (_, plane) => sourceOf(input, plane))
+  const imageHeight = input.band?.imageHeight ?? input.height
+  const grid = { width: input.width, height: imageHeight, ratio }
   const width = resampledLength(input.width, ratio)
-  const gridHeight = resampledLength(source.height, ratio)
+  const gridHeight = resampledLength(imageHeight, ratio)
   const from = input.band?.from ?? 0
   const height = (input.band?.to ?? gridHeight) - from
   const plan = planTiles(model, { width, height: gridHeight }, input.band?.tile ?? options.largestTile)
   const rows = plan.y.spans.filter(({ keepStart, keepEnd }) => keepStart >= from && keepEnd <= from + height)
-  const size = { width: plan.x.size, height: plan.y.size, channels: model.channels }
+  const size = { width: plan.x.size, height: plan.y.size }
+  const batch = Math.min(count, options.batch?.(size.width * size.height) ?? 1)
   const place = options.workbench ?? ((tile, grid) => new Workbench(tile, grid))
   const wanted = [model.imageChannel, ...(options.scale && model.scaleChannel !== null ? [model.scaleChannel] : [])]
-  const whole = plan.y.spans.length === 1 && plan.x.spans.length === 1 && size.width === width && size.height === gridHeight
-  const results: Float32Array[] = whole ? [] : wanted.map(() => new Float32Array(width * height))
+  const single = plan.y.spans.length === 1 && plan.x.spans.length === 1 && batch === count
+  const whole = single && size.width === width && size.height === gridHeight
+  const results: Float32Array[][] = sources.map(() => (whole ? [] : wanted.map(() => new Float32Array(width * height))))
+  const runs = rows.length * plan.x.spans.length * Math.ceil(count / batch)
   let done = 0
-  for (const y of rows) {
-    for (const x of plan.x.spans) {
-      const bench = place(size, grid)
-      bench.fill(source, y.start, x.start, normalisation)
-      const output = await run({ ...size, data: bench.input }, bench.output)
-      checkShape(model, output, size)
-      if (output.data !== bench.output) bench.output.set(output.data)
-      const kept = { top: y.keepStart - y.start, bottom: y.keepEnd - y.start, left: x.keepStart - x.start, right: x.keepEnd - x.start }
-      wanted.forEach((channel, index) => {
-        const values = bench.output.subarray(channel * size.width * size.height, (channel + 1) * size.width * size.height)
-        // The scale is a width: it has no offset, and the operations on the image's values are not meant for it.
-        const isImage = channel === model.imageChannel
-        if (isImage) postprocess(model.postprocessing, values)
-        const factor = model.inverse ? normalisation.scale : 1
-        const offset = model.inverse && isImage ? normalisation.offset : 0
-        if (!bench.restore(channel, kept, factor, offset)) throw notANumber(model)
-        if (whole) results.push(values)
-        else copyKept(values, size.width, kept, results[index] as Float32Array, width, y.keepStart - from, x.keepStart)
-      })
-      done++
-      yield done / (rows.length * plan.x.spans.length)
+  for (const { y, x, first, planes } of runPlaces(rows, plan.x.spans, count, batch)) {
+    const kept = { top: y.keepStart - y.start, bottom: y.keepEnd - y.start, left: x.keepStart - x.start, right: x.keepEnd - x.start }
+    const bench = place({ ...size, channels: model.channels, planes: batch }, grid)
+    for (let plane = 0; plane < planes; plane++) {
+      bench.fill(sources[first + plane] as SourceRows, y.start, x.start, normalisations[first + plane] as Normalisation, plane)
     }
+    const pixels = planes * size.width * size.height
+    const memory = bench.output.subarray(0, pixels * model.channels)
+    const output = await run({ ...size, planes, data: bench.input.subarray(0, pixels) }, memory)
+    checkShape(model, output, { ...size, planes })
+    if (output.data !== memory) memory.set(output.data)
+    for (let part = 0; part < planes * wanted.length; part++) {
+      const plane = Math.floor(part / wanted.length)
+      const index = part % wanted.length
+      const result = results[first + plane] as Float32Array[]
+      const values = finish(model, bench, plane, wanted[index] as number, kept, normalisations[first + plane] as Normalisation)
+      if (whole) result.push(values)
+      else copyKept(values, size.width, kept, result[index] as Float32Array, width, y.keepStart - from, x.keepStart)
+    }
+    done++
+    yield done / runs
   }
-  const [image, scale] = results as [Float32Array, Float32Array?]
-  return { width, height, image, scale: scale ?? null, pixelSizeUm, normalisation }
+  const planes = results.map(([image, scale], plane) => ({
+    image: image as Float32Array,
+    scale: scale ?? null,
+    normalisation: normalisations[plane] as Normalisation,
+  }))
+  return { width, height, pixelSizeUm, planes }
+}
+
+/** What goes through the network together: a tile's place, for `planes` planes from `first` on. */
+function* runPlaces(rows: readonly Span[], columns: readonly Span[], count: number, batch: number) {
+  for (const y of rows)
+    for (const x of columns)
+      for (let first = 0; first < count; first += batch) yield { y, x, first, planes: Math.min(batch, count - first) }
+}
+
+/** Brings one channel of one plane at a bench to the image's units, in place. Throws ModelFailed for what is no number. */
+function finish(
+  model: RunnableModel,
+  bench: Workbench,
+  plane: number,
+  channel: number,
+  kept: Kept,
+  { offset, scale }: Normalisation,
+): Float32Array {
+  const index = plane * model.channels + channel
+  const pixels = bench.tile.width * bench.tile.height
+  const values = bench.output.subarray(index * pixels, (index + 1) * pixels)
+  // The scale is a width: it has no offset, and the operations on the image's values are not meant for it.
+  const isImage = channel === model.imageChannel
+  if (isImage) postprocess(model.postprocessing, values)
+  if (!bench.restore(index, kept, model.inverse ? scale : 1, model.inverse && isImage ? offset : 0)) throw notANumber(model)
+  return values
+}
+
+/** The part of a tile that may be kept: from top ≤ row < bottom, left ≤ column < right. */
+interface Kept {
+  readonly top: number
+  readonly bottom: number
+  readonly left: number
+  readonly right: number
 }
 
 /** Puts the part of a tile that may be kept in its place in the image. */
-function copyKept(
-  tile: Float32Array,
-  tileWidth: number,
-  kept: { readonly top: number; readonly bottom: number; readonly left: number; readonly right: number },
-  image: Float32Array,
-  imageWidth: number,
-  y: number,
-  x: number,
-): void {
+function copyKept(tile: Float32Array, tileWidth: number, kept: Kept, image: Float32Array, imageWidth: number, y: number, x: number): void {
   for (let row = kept.top; row < kept.bottom; row++) {
     image.set(tile.subarray(row * tileWidth + kept.left, row * tileWidth + kept.right), (y + row - kept.top) * imageWidth + x)
   }
@@ -231,8 +282,12 @@ export function planTiles(
   return { y: planAxis(image.height, model.sizeY, model.halo, largest), x: planAxis(image.width, model.sizeX, model.halo, largest) }
 }
 
-function checkShape(model: RunnableModel, { dims, data }: TileResult, size: { readonly width: number; readonly height: number }): void {
-  const wanted = [1, model.channels, size.height, size.width]
+function checkShape(
+  model: RunnableModel,
+  { dims, data }: TileResult,
+  size: { readonly width: number; readonly height: number; readonly planes: number },
+): void {
+  const wanted = [size.planes, model.channels, size.height, size.width]
   const fits = dims.length === 4 && dims.every((value, index) => value === wanted[index]) && data instanceof Float32Array
   if (fits) return
   throw new AppError(

@@ -4,18 +4,21 @@ import { freemem } from 'node:os'
 import type { InferenceState, ModelSummary, SelfTest } from '#shared/api.ts'
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError, errorFromData, isError } from '#shared/errors.ts'
-import { bytesOf, type Pixels, pixelsFrom, pixelTypeOf } from '#shared/image/frame.ts'
+import { bytesOf, type Pixels, pixelTypeOf } from '#shared/image/frame.ts'
 import type { Training } from '../analysis/trust/training.ts'
 import { entryPath } from '../processes.ts'
 import { planBands } from './bands.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { forkInference, type SpawnInference } from './child.ts'
-import { firstPlane, imagePrediction, selfTest, useOf } from './image-answers.ts'
+import { firstPlane, imagePrediction, planePredictions, selfTest, useOf } from './image-answers.ts'
 import type {
+  Band,
   ImagePrediction,
   ImageRequest,
   ImageUse,
   Normalisation,
+  PlaneSize,
+  PlanesRequest,
   Prediction,
   PredictRequest,
   Series,
@@ -24,9 +27,11 @@ import type {
 import { ModelLibrary } from './library.ts'
 import type { ImageMessage, ProviderChoice, WorkerMessage } from './messages.ts'
 import type { NetworkModel, RunnableModel } from './package.ts'
+import { gridStep, planTiles } from './pipeline.ts'
 import { type Answer, type Outgoing, Requests } from './requests.ts'
+import { resampledLength } from './resample.ts'
 import { Supervisor } from './supervisor.ts'
-import { largestTile } from './tiling.ts'
+import { largestTile, tilesAtOnce } from './tiling.ts'
 import { readTraining } from './training.ts'
 
 export interface InferenceOptions {
@@ -118,33 +123,41 @@ class InferenceHost implements RunningInference {
       {
         type: 'predict',
         ...this.#image(model, { width, height, data, pixelSizeUm, priority, band: request.band ?? null }),
-        normalisation: request.normalisation ?? null,
+        planes: 1,
+        normalisations: request.normalisation ? [request.normalisation] : null,
         scale: request.scale ?? true,
       },
-      data,
+      [data],
       signal,
       onProgress,
     )
-    if (message.type !== 'result') throw new AppError('Internal', 'The inference process answered another question.')
-    const values = pixelsFrom(payload, 'float32') as Float32Array
-    const pixels = message.width * message.height
-    const { id, name, version, sha256 } = model
-    return {
-      width: message.width,
-      height: message.height,
-      image: values.subarray(0, pixels),
-      scale: message.hasScale ? values.subarray(pixels, 2 * pixels) : null,
-      pixelSizeUm: message.pixelSizeUm,
-      normalisation: message.normalisation,
-      provenance: { model: id, modelName: name, version, sha256, provider: message.provider, warnings: [...message.warnings] },
-      elapsedMs: message.elapsedMs,
-    }
+    const [prediction] = planePredictions(model, message, payload)
+    if (!prediction) throw new AppError('Internal', 'The inference process answered another question.')
+    return prediction
   }
 
-  async bandsOf(id: string, plane: { readonly width: number; readonly height: number; readonly pixelSizeUm: number | null }) {
-    const { plane: model } = await this.library.network(id)
-    if (!model) throw new AppError('ModelInvalid', `The model "${id}" takes a whole image at once.`, { model: id })
-    return planBands(model, plane, largestTile(freemem()))
+  async predictPlanes(request: PlanesRequest, signal?: AbortSignal): Promise<readonly Prediction[]> {
+    const model = await this.#planeModel(request.model)
+    const { planes, normalisations, pixelSizeUm, priority, width, height } = request
+    const [data] = planes
+    if (!data) return []
+    const image = this.#image(model, { width, height, data, pixelSizeUm, priority, band: null })
+    const scale = request.scale ?? true
+    const ask = { type: 'predict', ...image, planes: planes.length, normalisations, scale } as const
+    const { message, payload } = await this.#ask(ask, planes, signal, request.onProgress)
+    return planePredictions(model, message, payload)
+  }
+
+  async planesAtOnce(id: string, { width, height, pixelSizeUm }: PlaneSize): Promise<number> {
+    const model = await this.#planeModel(id)
+    const { ratio } = gridStep(model, pixelSizeUm)
+    const largest = largestTile(freemem())
+    const { y, x } = planTiles(model, { width: resampledLength(width, ratio), height: resampledLength(height, ratio) }, largest)
+    return tilesAtOnce(y.size * x.size * y.spans.length * x.spans.length, largest)
+  }
+
+  async bandsOf(id: string, plane: PlaneSize): Promise<readonly Band[]> {
+    return planBands(await this.#planeModel(id), plane, largestTile(freemem()))
   }
 
   async useOf(model: string): Promise<ImageUse> {
@@ -165,14 +178,14 @@ class InferenceHost implements RunningInference {
     const problem = network ? null : (summary.problem ?? 'It cannot be used.')
     return selfTest(problem, async () => {
       if (!network) throw new AppError('ModelInvalid', problem ?? '')
-      return (await this.#ask({ type: 'test', id: ++this.#lastId, model: network, priority: 'batch' }, new Uint8Array(0), signal)).message
+      return (await this.#ask({ type: 'test', id: ++this.#lastId, model: network, priority: 'batch' }, [], signal)).message
     })
   }
 
   async #predictImage(model: NetworkModel, request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction> {
     const { dims, data, priority, onProgress } = request
     const message = { type: 'image', id: ++this.#lastId, model, priority, dims, pixelType: pixelTypeOf(data) } as const
-    const answer = await this.#ask(message, data, signal, onProgress)
+    const answer = await this.#ask(message, [data], signal, onProgress)
     if (answer.message.type !== 'images') throw new AppError('Internal', 'The inference process answered another question.')
     return imagePrediction(model, request, answer.message, answer.payload)
   }
@@ -187,8 +200,7 @@ class InferenceHost implements RunningInference {
   }
 
   async normalisationOf(series: Series, signal?: AbortSignal): Promise<Normalisation> {
-    const { plane: model } = await this.library.network(series.model)
-    if (!model) throw new AppError('ModelInvalid', `The model "${series.model}" takes a whole image at once.`, { model: series.model })
+    const model = await this.#planeModel(series.model)
     const name = randomUUID()
     let generation: number | null = null
     for (const pass of ['add', 'refine'] as const) {
@@ -198,7 +210,7 @@ class InferenceHost implements RunningInference {
         const image = this.#image(model, { ...series, height: band?.rows ?? series.height, data, priority: 'batch', band })
         const { message } = await this.#ask(
           { type: 'measure', ...image, series: name, pass, last: plane === series.planes - 1 },
-          data,
+          [data],
           signal,
         )
         // Half of the statistics died with the process that had gathered them.
@@ -219,6 +231,13 @@ class InferenceHost implements RunningInference {
     await this.library.ready
   }
 
+  /** Rejects with ModelInvalid for a network that takes more than planes. */
+  async #planeModel(id: string): Promise<RunnableModel> {
+    const { plane } = await this.library.network(id)
+    if (plane) return plane
+    throw new AppError('ModelInvalid', `The model "${id}" takes a whole image at once.`, { model: id })
+  }
+
   #image(
     model: RunnableModel,
     image: Pick<ImageMessage, 'width' | 'height' | 'pixelSizeUm' | 'priority' | 'band'> & { readonly data: Pixels },
@@ -229,7 +248,7 @@ class InferenceHost implements RunningInference {
 
   #ask(
     message: Outgoing,
-    data: Pixels,
+    data: readonly Pixels[],
     signal?: AbortSignal,
     onProgress: (fraction: number) => void = () => undefined,
   ): Promise<{ readonly message: Answer; readonly payload: Uint8Array }> {
@@ -240,7 +259,7 @@ class InferenceHost implements RunningInference {
     const cancel = () => this.#requests.cancel(message.id)
     signal?.addEventListener('abort', cancel, { once: true })
     const answer = new Promise<{ readonly message: Answer; readonly payload: Uint8Array }>((resolve, reject) => {
-      this.#requests.add({ message, pixels: bytesOf(data), onProgress, resolve, reject })
+      this.#requests.add({ message, parts: data.map(bytesOf), onProgress, resolve, reject })
     })
     this.#pump()
     return answer.finally(() => signal?.removeEventListener('abort', cancel))

@@ -13,7 +13,8 @@ export type Outgoing = Extract<HostMessage, { type: 'predict' | 'measure' | 'ima
 
 export interface Request {
   readonly message: Outgoing
-  readonly pixels: Uint8Array
+  /** What follows the message, part after part. */
+  readonly parts: readonly Uint8Array[]
   readonly onProgress: (fraction: number) => void
   readonly resolve: (answer: { readonly message: Answer; readonly payload: Uint8Array }) => void
   readonly reject: (error: unknown) => void
@@ -53,7 +54,7 @@ export class Requests {
         const [request] = index < 0 ? [] : this.#waiting.splice(index, 1)
         if (!request) break
         this.#sent.set(request.message.id, { ...request, phase: 'sent' })
-        this.send(request.message, [request.pixels])
+        this.send(request.message, request.parts)
         busy++
       }
     }

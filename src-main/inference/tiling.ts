@@ -63,3 +63,12 @@ export function largestTile(freeBytes: number): number {
   const side = Math.floor(Math.sqrt(freeBytes / 4 / bytesPerTilePixel) / 64) * 64
   return Math.min(1024, Math.max(256, side))
 }
+
+/** Planes larger than this gain nothing from going through a network together (measured: docs/performance.md). */
+const batchPixels = 2 ** 19
+const largestBatch = 16
+
+/** Tiles of this many pixels that may go through a network at once: together no more than one of the largest tile, so a cancel acts as soon. */
+export function tilesAtOnce(tilePixels: number, largest: number): number {
+  return Math.max(1, Math.min(largestBatch, Math.floor(Math.min(batchPixels, largest * largest) / tilePixels)))
+}

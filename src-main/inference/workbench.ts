@@ -30,15 +30,17 @@ export interface TileShape {
   readonly height: number
   /** Of the result. */
   readonly channels: number
+  /** Planes that go through the network at once; default 1. */
+  readonly planes?: number
 }
 
 /** Kernels write whole vectors: room for what they write beyond the end. */
 const slack = 4
 
 export class Workbench {
-  /** What the network reads: one channel, row by row. */
+  /** What the network reads: one channel, plane after plane, row by row. */
   readonly input: Float32Array
-  /** What the network may write to: channel after channel. */
+  /** What the network may write to: the channels of a plane, then those of the next. */
   readonly output: Float32Array
   /** Size of the whole image on the grid. */
   readonly gridWidth: number
@@ -60,15 +62,15 @@ export class Workbench {
     readonly tile: TileShape,
     readonly grid: GridShape,
   ) {
-    const { width, height, channels } = tile
+    const { width, height, channels, planes = 1 } = tile
     this.#across = tapsOf(grid.width, grid.ratio)
     this.#down = tapsOf(grid.height, grid.ratio)
     this.gridWidth = this.#across.length
     this.gridHeight = this.#down.length
     const reach = Math.min(Math.ceil(width * grid.ratio) + this.#across.width + 2, grid.width + 2 * this.#across.width)
     const lengths = {
-      input: width * height + slack,
-      output: width * height * channels + slack,
+      input: planes * width * height + slack,
+      output: planes * width * height * channels + slack,
       raw: reach + slack,
       row: reach + 2 * slack,
       ring: width + slack,
@@ -76,8 +78,8 @@ export class Workbench {
     }
     const floats = Object.values(lengths).reduce((sum, length) => sum + length + slack, this.#down.width * (lengths.ring + slack) + 64)
     const memory = new KernelMemory(4 * floats)
-    this.input = memory.floats(lengths.input).subarray(0, width * height)
-    this.output = memory.floats(lengths.output).subarray(0, width * height * channels)
+    this.input = memory.floats(lengths.input).subarray(0, planes * width * height)
+    this.output = memory.floats(lengths.output).subarray(0, planes * width * height * channels)
     const float32 = memory.floats(lengths.raw)
     const { buffer, byteOffset, byteLength } = float32
     this.#raw = {
@@ -95,27 +97,29 @@ export class Workbench {
   }
 
   /**
-   * Fills `input` with the grid's pixels from row `y` and column `x` on, as (value − offset) / scale; beyond the image's edges the
-   * grid's last pixels are repeated. The rows that are needed (`rowsFor`) must be at hand.
+   * Fills one plane of `input` with the grid's pixels from row `y` and column `x` on, as (value − offset) / scale; beyond the image's
+   * edges the grid's last pixels are repeated. The rows that are needed (`rowsFor`) must be at hand. Planes are filled in order: the
+   * kernels may write a little beyond the end of one.
    */
-  fill(source: SourceRows, y: number, x: number, { offset, scale }: Normalisation): void {
+  fill(source: SourceRows, y: number, x: number, { offset, scale }: Normalisation, plane = 0): void {
     const { width, height } = this.tile
+    const input = this.input.subarray(plane * width * height, (plane + 1) * width * height)
     const columns = Math.min(width, this.gridWidth - x)
     const rows = Math.min(height, this.gridHeight - y)
     this.#affine[0] = offset
     this.#affine[1] = 1 / scale
     if (this.grid.ratio === 1) {
-      for (let row = 0; row < rows; row++) this.#convert(source, y + row, x, columns, this.input.byteOffset + 4 * row * width)
-    } else this.#resample(source, y, x, columns, rows)
+      for (let row = 0; row < rows; row++) this.#convert(source, y + row, x, columns, input.byteOffset + 4 * row * width)
+    } else this.#resample(source, y, x, columns, rows, input)
     for (let row = 0; row < rows; row++) {
       const end = row * width + columns
-      if (columns < width) this.input.fill(this.input[end - 1] as number, end, (row + 1) * width)
+      if (columns < width) input.fill(input[end - 1] as number, end, (row + 1) * width)
     }
-    for (let row = rows; row < height; row++) this.input.copyWithin(row * width, (rows - 1) * width, rows * width)
+    for (let row = rows; row < height; row++) input.copyWithin(row * width, (rows - 1) * width, rows * width)
   }
 
   /**
-   * Brings a part of one channel of `output` to value × factor + offset, in place.
+   * Brings a part of one channel of `output`, counted through all planes, to value × factor + offset, in place.
    * @returns false where a value of that part is not a finite number.
    */
   restore(
@@ -145,7 +149,7 @@ export class Workbench {
     return this.#check.every((value) => value === 0)
   }
 
-  #resample(source: SourceRows, y: number, x: number, columns: number, rows: number): void {
+  #resample(source: SourceRows, y: number, x: number, columns: number, rows: number, input: Float32Array): void {
     const { width } = this.tile
     const down = this.#down
     this.#prepareTable(x, columns)
@@ -162,9 +166,9 @@ export class Workbench {
       if (down.width === 4) {
         const [a, b, c, d] = needed.map(({ byteOffset }) => byteOffset) as [number, number, number, number]
         this.#weights.set(weights)
-        const into = this.input.byteOffset + 4 * to
+        const into = input.byteOffset + 4 * to
         this.#kernels.down(into, a, b, c, d, this.#weights.byteOffset, into + 4 * columns)
-      } else combineRows(needed, weights, this.input.subarray(to, to + columns))
+      } else combineRows(needed, weights, input.subarray(to, to + columns))
     }
   }
 

@@ -21,7 +21,7 @@ import type { NdArray } from './tensors/nd-array.ts'
 import { runImage } from './tensors/run-image.ts'
 import { compareWithTest } from './tensors/self-test.ts'
 import { tensorRunner } from './tensors/session.ts'
-import { largestTile } from './tiling.ts'
+import { largestTile, tilesAtOnce } from './tiling.ts'
 import { type GridShape, type TileShape, Workbench } from './workbench.ts'
 
 type Runtime = typeof import('onnxruntime-node')
@@ -43,7 +43,7 @@ interface LoadedModel {
   readonly session: InferenceSession
   readonly provider: string
   /** Made when first needed, and kept: it knows from its first tile that the network fits its description. */
-  tile: RunTile | null
+  tile: TileRunner | null
   /** What the user must know about how it was loaded. */
   readonly warnings: readonly string[]
 }
@@ -124,21 +124,26 @@ class Worker {
     yield
     const started = performance.now()
     loaded.tile ??= tileRunner(this.runtime, model, loaded.session)
-    const steps = runPipeline(model, input, loaded.tile, {
-      normalisation: message.normalisation,
+    const { tile } = loaded
+    const largest = largestTile(freemem())
+    const steps = runPipeline(model, input, tile.run, {
+      normalisations: message.normalisations,
       scale: message.scale,
-      largestTile: largestTile(freemem()),
+      largestTile: largest,
+      batch: (pixels) => (tile.batches ? tilesAtOnce(pixels, largest) : 1),
       workbench: (tile, grid) => this.#workbench(tile, grid),
     })
     for (;;) {
       const step = await steps.next()
       if (step.done) {
-        const { image, scale, ...rest } = step.value
+        const { planes, ...rest } = step.value
         const warnings = [...gridStep(model, input.pixelSizeUm).warnings, ...loaded.warnings]
         const elapsedMs = performance.now() - started
+        const normalisations = planes.map(({ normalisation }) => normalisation)
+        const hasScale = planes.every(({ scale }) => scale !== null)
         await this.#send(
-          { type: 'result', id, ...rest, hasScale: scale !== null, provider: loaded.provider, warnings, elapsedMs },
-          scale ? [bytesOf(image), bytesOf(scale)] : [bytesOf(image)],
+          { type: 'result', id, ...rest, normalisations, hasScale, provider: loaded.provider, warnings, elapsedMs },
+          planes.flatMap(({ image, scale }) => (scale ? [bytesOf(image), bytesOf(scale)] : [bytesOf(image)])),
         )
         return
       }
@@ -201,7 +206,7 @@ class Worker {
 
   /** Tiles of one shape share a place, which keeps its memory and what was worked out about the grid. */
   #workbench(tile: TileShape, grid: GridShape): Workbench {
-    const key = JSON.stringify([tile.width, tile.height, tile.channels, grid.width, grid.height, grid.ratio])
+    const key = JSON.stringify([tile.width, tile.height, tile.channels, tile.planes, grid.width, grid.height, grid.ratio])
     const bench = this.#benches.get(key) ?? new Workbench(tile, grid)
     this.#benches.delete(key)
     this.#benches.set(key, bench)
@@ -278,28 +283,64 @@ function checkTensors(model: RunnableModel, session: InferenceSession): void {
   }
 }
 
+interface TileRunner {
+  readonly run: RunTile
+  /** false: the network takes one plane at a time. */
+  readonly batches: boolean
+}
+
 /** Runs tiles one after the other; a result is good until the next run. */
-function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSession): RunTile {
+function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSession): TileRunner {
   checkTensors(model, session)
   const [inputName] = session.inputNames
   const [outputName] = session.outputNames
   if (inputName === undefined || outputName === undefined) throw invalid(model, 'inputs', 'names no tensor of the network')
+  const [input] = session.inputMetadata
+  let batches = model.batches && input?.isTensor === true && typeof input.shape[0] !== 'number'
   // What the network gives is only known to fit its description after it was seen once; from then on it is written where it is wanted.
-  let seen = ''
-  return async ({ width, height, data }, memory) => {
-    const dims = [1, model.channels, height, width]
-    try {
-      const feeds = { [inputName]: new runtime.Tensor('float32', data, [1, 1, height, width]) }
-      if (seen === dims.join()) {
-        await session.run(feeds, { [outputName]: new runtime.Tensor('float32', memory, dims) })
-        return { dims, data: memory }
-      }
-      const output = (await session.run(feeds))[outputName]
-      seen = output?.dims.join() ?? ''
-      return { dims: output?.dims ?? [], data: output?.data as Float32Array }
-    } catch (error) {
-      throw new AppError('ModelFailed', `The network "${model.name}" failed while it ran: ${firstLine(error)}`, { model: model.id }, error)
+  const seen = new Set<string>()
+  const run: RunTile = async ({ width, height, planes, data }, memory) => {
+    const dims = [planes, model.channels, height, width]
+    const feeds = { [inputName]: new runtime.Tensor('float32', data, [planes, 1, height, width]) }
+    if (seen.has(dims.join())) {
+      await session.run(feeds, { [outputName]: new runtime.Tensor('float32', memory, dims) })
+      return { dims, data: memory }
     }
+    const output = (await session.run(feeds))[outputName]
+    seen.add(output?.dims.join() ?? '')
+    return { dims: output?.dims ?? [], data: output?.data as Float32Array }
+  }
+  /** One plane after the other, for a network whose description promises more than it can. */
+  const singly: RunTile = async ({ planes, data, ...size }, memory) => {
+    const [input, output] = [data.length / planes, memory.length / planes]
+    for (let plane = 0; plane < planes; plane++) {
+      const part = memory.subarray(plane * output, (plane + 1) * output)
+      const result = await run({ ...size, planes: 1, data: data.subarray(plane * input, (plane + 1) * input) }, part)
+      if (planes === 1 || result.dims.join() !== [1, model.channels, size.height, size.width].join()) return result
+      if (result.data !== part) part.set(result.data)
+    }
+    return { dims: [planes, model.channels, size.height, size.width], data: memory }
+  }
+  return {
+    get batches() {
+      return batches
+    },
+    async run(tile, memory) {
+      try {
+        if (tile.planes === 1) return await run(tile, memory)
+        const result = batches ? await run(tile, memory).catch(() => null) : null
+        if (result?.dims[0] === tile.planes) return result
+        batches = false
+        return await singly(tile, memory)
+      } catch (error) {
+        throw new AppError(
+          'ModelFailed',
+          `The network "${model.name}" failed while it ran: ${firstLine(error)}`,
+          { model: model.id },
+          error,
+        )
+      }
+    },
   }
 }
 

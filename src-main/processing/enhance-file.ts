@@ -96,22 +96,9 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
   let writer: OmeTiffWriter | null = null
   let first: { readonly before: Picture; readonly after: Picture; readonly prediction: Prediction } | null = null
   try {
-    for (let plane = 0; plane < source.planes; plane++) {
-      const data = await source.readPlane(plane, signal)
-      const normalisation = normalisations[plane % source.sizeC]
-      const prediction = await inference.predict(
-        {
-          model: request.model,
-          width: source.width,
-          height: source.height,
-          data,
-          pixelSizeUm,
-          priority: 'batch',
-          ...(normalisation ? { normalisation } : {}),
-          onProgress: (fraction) => request.onProgress?.(share + ((1 - share) * (plane + fraction)) / source.planes),
-        },
-        signal,
-      )
+    for await (const { plane, data, prediction } of predictions(work, normalisations, (done) =>
+      request.onProgress?.(share + (1 - share) * done),
+    )) {
       const used = normalisations.length > 0 ? normalisations : [prediction.normalisation]
       writer ??= await createWriter(work, output, { ...prediction, scaled: prediction.scale !== null }, used, warningsOf(work, prediction))
       await writer.writePlane(prediction.image)
@@ -151,6 +138,45 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
   }
 }
 
+interface PredictedPlane {
+  readonly plane: number
+  readonly data: Pixels
+  readonly prediction: Prediction
+}
+
+/** Every plane and what became of it, in order; small ones go through the network together. `report` is told the finished share, 0…1. */
+async function* predictions(
+  { request, source, pixelSizeUm, inference }: Work,
+  normalisations: readonly Normalisation[],
+  report: (done: number) => void,
+): AsyncGenerator<PredictedPlane> {
+  const { width, height, planes, sizeC } = source
+  const { model, signal } = request
+  const size = { width, height, pixelSizeUm }
+  const ask = { model, ...size, priority: 'batch' } as const
+  // A single plane's normalisation is measured by the process that has it.
+  if (normalisations.length === 0) {
+    const data = await source.readPlane(0, signal)
+    yield { plane: 0, data, prediction: await inference.predict({ ...ask, data, onProgress: report }, signal) }
+    return
+  }
+  const most = await inference.planesAtOnce(model, size)
+  for (let first = 0; first < planes; first += most) {
+    const group: Pixels[] = []
+    while (group.length < most && first + group.length < planes) group.push(await source.readPlane(first + group.length, signal))
+    const found = await inference.predictPlanes(
+      {
+        ...ask,
+        planes: group,
+        normalisations: group.map((_, index) => normalisations[(first + index) % sizeC] as Normalisation),
+        onProgress: (fraction) => report((first + fraction * group.length) / planes),
+      },
+      signal,
+    )
+    for (const [index, prediction] of found.entries()) yield { plane: first + index, data: group[index] as Pixels, prediction }
+  }
+}
+
 async function judgePlane(work: Work, training: Training, plane: number, data: Pixels, prediction: Prediction): Promise<JudgedPlane> {
   const { source, facts, judge } = work
   const { sizeC, sizeZ } = source
@@ -166,11 +192,11 @@ async function judgePlane(work: Work, training: Training, plane: number, data: P
   return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ), report }
 }
 
-/** One normalisation for each channel of a stack; none for a single plane, which the network's process measures by itself. */
+/** One normalisation for each channel's planes; none for a single plane, which the network's process measures by itself. */
 async function measure({ request, source, pixelSizeUm, inference }: Work): Promise<Normalisation[]> {
   const { width, height, sizeC } = source
+  if (source.planes === 1) return []
   const planes = source.planes / sizeC
-  if (planes < 2) return []
   const found: Normalisation[] = []
   for (let channel = 0; channel < sizeC; channel++) {
     const series = {

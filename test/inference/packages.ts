@@ -7,7 +7,7 @@ import { rootFolder } from '#main/processes.ts'
 
 export const caseFolder = join(rootFolder, 'test', 'cases', 'models')
 
-export type NetworkName = 'restore' | 'echo' | 'delay' | 'nan' | 'half'
+export type NetworkName = 'restore' | 'echo' | 'delay' | 'nan' | 'half' | 'single' | 'greedy'
 
 export interface TestPackage {
   readonly network: NetworkName
@@ -24,6 +24,8 @@ const roles: Readonly<Record<NetworkName, readonly string[]>> = {
   delay: ['image'],
   nan: ['image'],
   half: ['image'],
+  single: ['image'],
+  greedy: ['image'],
 }
 
 /** Writes `folder/id` and returns its path. Grid 0.325 µm, source 0.65 µm, step 4, halo 8, percentiles 1 and 99.9 where not changed. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { planBands } from '#main/inference/bands.ts'
+import type { Normalisation } from '#main/inference/inference.ts'
 import type { RunnableModel } from '#main/inference/package.ts'
-import { gridPixels, gridStep, type RunTile, runPipeline } from '#main/inference/pipeline.ts'
+import { gridPixels, gridStep, type PipelineResult, type PlaneResult, type RunTile, runPipeline } from '#main/inference/pipeline.ts'
 
 const model: RunnableModel = {
   id: 'm',
@@ -13,6 +14,7 @@ const model: RunnableModel = {
   postprocessing: [],
   sizeY: { min: 16, step: 8 },
   sizeX: { min: 16, step: 8 },
+  batches: true,
   halo: 8,
   channels: 2,
   imageChannel: 0,
@@ -22,19 +24,21 @@ const model: RunnableModel = {
   trainedUm: [0.65, 0.325],
 }
 /** Image = what came in, scale = 0.5. */
-const echo: RunTile = ({ width, height, data }) => {
+const echo: RunTile = ({ width, height, planes, data }) => {
   const output = new Float32Array(2 * data.length).fill(0.5)
-  output.set(data)
-  return Promise.resolve({ dims: [1, 2, height, width], data: output })
+  const pixels = width * height
+  for (let plane = 0; plane < planes; plane++) output.set(data.subarray(plane * pixels, (plane + 1) * pixels), 2 * plane * pixels)
+  return Promise.resolve({ dims: [planes, 2, height, width], data: output })
 }
-const options = { normalisation: null, scale: true, largestTile: 32 }
+const options = { normalisations: null, scale: true, largestTile: 32 }
 const ramp = (width: number, height: number) => Float32Array.from({ length: width * height }, (_, i) => 100 + (i % 61))
 
-async function finish<T>(steps: AsyncGenerator<number, T>): Promise<{ result: T; fractions: number[] }> {
+/** The first plane of the result, and all of them. */
+async function finish(steps: AsyncGenerator<number, PipelineResult>) {
   const fractions: number[] = []
   for (;;) {
     const step = await steps.next()
-    if (step.done) return { result: step.value, fractions }
+    if (step.done) return { result: { ...step.value, ...(step.value.planes[0] as PlaneResult) }, fractions }
     fractions.push(step.value)
   }
 }
@@ -78,7 +82,9 @@ describe('a plane in bands', () => {
         }
       return Promise.resolve({ dims: [1, 2, rows, columns], data: output })
     }
-    const whole = (await finish(runPipeline(model, { width, height, data, pixelSizeUm }, mean, { ...options, normalisation }))).result
+    const whole = (
+      await finish(runPipeline(model, { width, height, data, pixelSizeUm }, mean, { ...options, normalisations: [normalisation] }))
+    ).result
     const bands = planBands(model, { width, height, pixelSizeUm }, options.largestTile)
     expect(bands.length).toBeGreaterThan(3)
     const { ratio } = gridStep(model, pixelSizeUm)
@@ -90,7 +96,7 @@ describe('a plane in bands', () => {
       at = band.to
       const rows = data.subarray(band.firstRow * width, (band.firstRow + band.rows) * width)
       const input = { width, height: band.rows, data: rows, pixelSizeUm, band }
-      const { result } = await finish(runPipeline(model, input, mean, { ...options, normalisation }))
+      const { result } = await finish(runPipeline(model, input, mean, { ...options, normalisations: [normalisation] }))
       expect([...result.image]).toEqual([...whole.image.subarray(band.from * whole.width, band.to * whole.width)])
       for (const piece of gridPixels(input, ratio)) seen.push(...piece)
     }
@@ -134,7 +140,7 @@ describe('one image', () => {
       seen = tile.data[0] as number
       return echo(tile, memory)
     }
-    const { result } = await finish(runPipeline(model, image, watch, { ...options, normalisation: { offset: 10, scale: 40 } }))
+    const { result } = await finish(runPipeline(model, image, watch, { ...options, normalisations: [{ offset: 10, scale: 40 }] }))
     expect(seen).toBeCloseTo(0.5, 6)
     expect(result.image[0]).toBeCloseTo(30, 4)
   })
@@ -169,5 +175,49 @@ describe('one image', () => {
     await expect(
       finish(runPipeline(model, { width: 16, height: 17, data: new Uint8Array(256), pixelSizeUm: null }, echo, options)),
     ).rejects.toMatchObject({ kind: 'OutOfRange' })
+  })
+})
+
+describe('planes together', () => {
+  const count = 5
+  const planes = (side: number) =>
+    Array.from({ length: count }, (_, plane) =>
+      Uint16Array.from({ length: side * side }, (_, i) => 100 * (plane + 1) + ((i * 7919 + plane * 31) % 997)),
+    )
+  const normalisations = Array.from({ length: count }, (_, plane) => ({ offset: 90 * plane, scale: 500 + plane }))
+
+  test.each([
+    ['on the grid, in one tile', 24, 0.325],
+    ['that must be resampled', 16, 0.65],
+    ['in several tiles', 70, 0.325],
+    ['smaller than the network takes', 9, 0.325],
+  ])('%s: each comes back as by itself, exactly', async (_name, side, pixelSizeUm) => {
+    const all = planes(side)
+    const data = Uint16Array.from(all.flatMap((plane) => [...plane]))
+    const runs: number[] = []
+    const watch: RunTile = (tile, memory) => {
+      runs.push(tile.planes)
+      return echo(tile, memory)
+    }
+    for (const batch of [1, 2, 5, 16]) {
+      runs.length = 0
+      const input = { width: side, height: side, data, planes: count, pixelSizeUm }
+      const { result } = await finish(runPipeline(model, input, watch, { ...options, normalisations, batch: () => batch }))
+      expect(Math.max(...runs)).toBe(Math.min(batch, count))
+      expect(result.planes).toHaveLength(count)
+      for (const [index, plane] of all.entries()) {
+        const alone = { width: side, height: side, data: plane, pixelSizeUm }
+        const normalisation = normalisations[index] as Normalisation
+        const expected = (await finish(runPipeline(model, alone, echo, { ...options, normalisations: [normalisation] }))).result
+        expect(result.planes[index]?.normalisation).toBe(normalisation)
+        expect(result.planes[index]?.image).toEqual(expected.image)
+        expect(result.planes[index]?.scale).toEqual(expected.scale)
+      }
+    }
+  })
+
+  test('without a normalisation for each are refused', async () => {
+    const input = { width: 16, height: 16, data: new Uint8Array(512), planes: 2, pixelSizeUm: null }
+    await expect(finish(runPipeline(model, input, echo, options))).rejects.toMatchObject({ kind: 'OutOfRange' })
   })
 })

@@ -30,6 +30,8 @@ beforeAll(async () => {
   await writePackage(folder, 'delay', { network: 'delay', change: withoutNormalisation })
   await writePackage(folder, 'nan', { network: 'nan' })
   await writePackage(folder, 'half', { network: 'half' })
+  await writePackage(folder, 'single', { network: 'single' })
+  await writePackage(folder, 'one-by-one', { network: 'restore', change: takesOneByOne })
   await writePackage(folder, 'fixed', {
     network: 'echo',
     change: (description) => {
@@ -62,6 +64,15 @@ function request(model: string, side = 32, change: Partial<PredictRequest> = {})
 /** For the `delay` network: its first pixel says how many turns of a loop each tile takes (about 10⁵ a second). */
 function delayed(turns: number, side = 32, change: Partial<PredictRequest> = {}): PredictRequest {
   return request('delay', side, { data: new Float32Array(side * side).fill(turns), ...change })
+}
+
+/** Says of its batch that it is one. */
+function takesOneByOne(description: Record<string, unknown>): void {
+  const tensors = [...(description.inputs as Tensor[]), ...(description.outputs as Tensor[])]
+  for (const { axes } of tensors) for (const axis of axes) if (axis.type === 'batch') axis.size = 1
+}
+interface Tensor {
+  readonly axes: { type: string; size?: unknown }[]
 }
 
 async function until(inference: RunningInference, wanted: (state: InferenceState) => boolean, limitMs = 10_000): Promise<number> {
@@ -147,6 +158,68 @@ describe('predicting', () => {
     // numpy.percentile of the 2048 values: 1 % → 10, 99.9 % → 108 (the 19 highest are 109 … 100, ten each: rank 2044.95).
     expect(offset).toBe(10)
     expect(offset + scale).toBeCloseTo(109, 3)
+  })
+})
+
+describe('planes of a stack, handed over together', () => {
+  const planes = (count: number, side: number) =>
+    Array.from({ length: count }, (_, plane) => Uint16Array.from({ length: side * side }, (_, i) => 50 + ((i * 7919 + plane * 613) % 997)))
+
+  test.each([
+    ['restore', 'at once'],
+    ['one-by-one', 'one by one, where the description says that one is all it takes'],
+    ['single', 'one by one, where the network cannot do what the description says'],
+  ])('%s: %s; the same as each by itself, to 1e-5 of the range', async (model) => {
+    const inference = start()
+    const all = planes(7, 40)
+    const normalisations = all.map((_, plane) => ({ offset: 50 + plane, scale: 900 + plane }))
+    const request = { model, width: 40, height: 40, pixelSizeUm: 0.65, priority: 'batch' } as const
+    const together = await inference.predictPlanes({ ...request, planes: all, normalisations })
+    expect(together).toHaveLength(7)
+    for (const [index, data] of all.entries()) {
+      const normalisation = normalisations[index]!
+      const alone = await inference.predict({ ...request, data, normalisation })
+      const found = together[index]
+      expect(found).toMatchObject({ width: 80, height: 80, normalisation, pixelSizeUm: 0.325, provenance: alone.provenance })
+      expect(worst(found?.image, alone.image) / normalisation.scale).toBeLessThan(1e-5)
+      if (alone.scale) expect(worst(found?.scale, alone.scale) / normalisation.scale).toBeLessThan(1e-5)
+      else expect(found?.scale).toBeNull()
+    }
+  })
+
+  test('are as many as one largest tile holds, and one where planes are large', async () => {
+    const inference = start()
+    const at = (side: number, pixelSizeUm: number | null = 0.325) =>
+      inference.planesAtOnce('restore', { width: side, height: side, pixelSizeUm })
+    expect([await at(64), await at(1024), await at(9000)]).toEqual([16, 1, 1])
+    // On its grid it is twice as wide and high.
+    expect(await at(256)).toBe(4 * (await at(256, 0.65)))
+  })
+
+  test('a cancel takes effect after the run that is under way', async () => {
+    const inference = start()
+    await until(inference, ({ status }) => status === 'ready')
+    const abort = new AbortController()
+    const fractions: number[] = []
+    // Each plane of 1024² is a run of its own, of a fifth of a second.
+    const all = Array.from({ length: 12 }, () => new Float32Array(1024 * 1024).fill(2e4))
+    const stopped = inference.predictPlanes(
+      {
+        ...{ model: 'delay', width: 1024, height: 1024, pixelSizeUm: 0.325, priority: 'batch' },
+        planes: all,
+        normalisations: all.map(() => ({ offset: 0, scale: 1 })),
+        onProgress: (fraction) => {
+          fractions.push(fraction)
+          if (fractions.length === 2) abort.abort()
+        },
+      },
+      abort.signal,
+    )
+    await expect(stopped).rejects.toMatchObject({ name: 'AbortError' })
+    const begun = performance.now()
+    await inference.predict(request('restore'))
+    expect(performance.now() - begun).toBeLessThan(2000)
+    expect(fractions).toHaveLength(2)
   })
 })
 
@@ -376,6 +449,11 @@ describe('the order of work', () => {
     expect(refused.every((result) => result.status === 'rejected' && result.reason.kind === 'Busy')).toBe(true)
   })
 })
+
+function worst(a: Float32Array | null | undefined, b: Float32Array): number {
+  expect(a?.length).toBe(b.length)
+  return b.reduce((most, value, i) => Math.max(most, Math.abs(value - (a?.[i] as number))), 0)
+}
 
 function isAlive(pid: number): boolean {
   try {

@@ -187,6 +187,34 @@ print(json.dumps(np.percentile(tifffile.imread(given), [1, 99.9]).tolist()))`,
     for (const name of ['DAPI (enhanced)', 'DAPI (error scale)', 'FITC (enhanced)', 'FITC (error scale)']) expect(read.ome).toContain(name)
   })
 
+  test('two channels of one plane each have a normalisation of their own, and both are stored', async () => {
+    const path = await makeTiff('two.ome.tif', { shape: [2, 32, 32], dtype: 'uint16', save: { metadata: { axes: 'CYX' } } })
+    const { output } = await enhance(path)
+    const read = await readBack(output, path)
+    const stored = JSON.parse(/K="normalisation">([^<]*)</.exec(read.ome)?.[1]?.replaceAll('&quot;', '"') ?? '[]') as { offset: number }[]
+    // numpy.percentile(channel, 1) of what `makeTiff` writes.
+    const lows = await runPython<number[]>(
+      `${pythonInput}
+import tifffile
+print(json.dumps([float(np.percentile(channel, 1)) for channel in tifffile.imread(given)]))`,
+      path,
+    )
+    expect(stored.map(({ offset }) => offset)).toEqual(lows.map((low) => expect.closeTo(low, 5)))
+  })
+
+  test('the planes of a long stack are the same, and in the same order, as when each went by itself', async () => {
+    const save = { imagej: true, resolution: [1 / 0.325, 1 / 0.325], metadata: { axes: 'TYX', unit: 'um' } }
+    const path = await makeTiff('series.tif', { shape: [37, 48, 40], dtype: 'uint16', save })
+    const fractions: number[] = []
+    const { output, planes } = await enhance(path, { onProgress: (fraction) => fractions.push(fraction) })
+    expect(planes).toBe(37)
+    const read = await readBack(output, path)
+    expect(read).toMatchObject({ shape: [37, 2, 48, 40], axes: 'TCYX' })
+    expect(read.difference).toBeLessThan(1e-3)
+    expect(fractions).toEqual([...fractions].sort((a, b) => a - b))
+    expect(fractions.at(-1)).toBe(1)
+  })
+
   test('nothing is overwritten: the second result gets a number', async () => {
     const path = await makeTiff('twice.tif', { shape: [32, 32], dtype: 'uint8' })
     const first = await enhance(path)

@@ -106,7 +106,7 @@ function axisOf(axis: Document['inputs'][number]['axes'][number], field: string)
   const plain = { type: axis.type, id: axis.id, scale: 1, unit: null, halo: 0, names: [] }
   switch (axis.type) {
     case 'batch':
-      return { ...plain, size: { kind: 'fixed', size: 1 }, field: `${field}.size` }
+      return { ...plain, size: axis.size === 1 ? { kind: 'fixed', size: 1 } : { kind: 'steps', min: 1, step: 1 }, field: `${field}.size` }
     case 'channel':
       return {
         ...plain,

@@ -54,7 +54,8 @@ function checkSize(axis: Axis, tensors: readonly TensorDescription[], isInput: b
   const { size, field } = axis
   if (isInput && size.kind === 'data') throw new FieldProblem(field, 'only the size of an output may depend on the data')
   if (isInput && axis.halo > 0) throw new FieldProblem(field.replace(/size$/, 'halo'), 'only an output may have a halo')
-  if (!isInput && size.kind === 'steps') throw new FieldProblem(field, 'an output must have a fixed size or refer to an input')
+  if (!isInput && axis.type !== 'batch' && size.kind === 'steps')
+    throw new FieldProblem(field, 'an output must have a fixed size or refer to an input')
   if (size.kind !== 'reference') return
   const other = tensors.find(({ id }) => id === size.tensor)
   if (!other) throw new FieldProblem(`${field}.tensor_id`, `there is no tensor "${size.tensor}"`)

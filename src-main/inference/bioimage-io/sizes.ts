@@ -71,7 +71,7 @@ function expectation(
 /** A size in words: "64 + n·8", "512", "as y of raw, × 2". */
 export function sizeInWords(axis: Axis, tensors: readonly TensorDescription[]): string {
   const { size } = axis
-  if (axis.type === 'batch') return '1'
+  if (axis.type === 'batch') return size.kind === 'fixed' ? '1' : 'any'
   if (size.kind === 'fixed') return String(size.size)
   if (size.kind === 'steps') return `${size.min} + n·${size.step}`
   if (size.kind === 'data') return size.max === null ? `at least ${size.min}` : `${size.min} to ${size.max}`

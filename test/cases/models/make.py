@@ -5,6 +5,8 @@ echo.onnx        (1,1,Y,X) → (1,2,Y,X): [x, |x|]
 delay.onnx       (1,1,Y,X) → (1,1,Y,X): x, after as many turns of a loop as the first pixel says: slow or hung, as a test needs it
 nan.onnx         (1,1,Y,X) → (1,1,Y,X): logarithm of a negative number
 half.onnx        (1,1,Y,X) → (1,1,Y/2,X/2): not the shape that its description promises
+single.onnx      (1,1,Y,X) → (1,1,Y,X): x; says that it takes several at once, and cannot
+greedy.onnx      (1,1,Y,X) → (1,1,Y,X): x, by way of a tensor of as many times 4 MiB as the first pixel says
 restore-reference.json   an input and what restore.onnx gives for it, computed by PyTorch
 """
 
@@ -57,6 +59,17 @@ class Half(nn.Module):
         return nn.functional.avg_pool2d(x, 2)
 
 
+class Single(nn.Module):
+    def forward(self, x):
+        return x.reshape(1, 1, x.shape[2], x.shape[3]) + 0
+
+
+class Greedy(nn.Module):
+    def forward(self, x):
+        count = x[0, 0, 0, 0].to(torch.int64)
+        return x + 0 * torch.zeros(count, 1024, 1024).sum()
+
+
 def export(name, network):
     free = {0: "batch", 2: "y", 3: "x"}
     torch.onnx.export(
@@ -72,6 +85,8 @@ export("echo", Echo())
 export("delay", torch.jit.script(Delay()))
 export("nan", Nan())
 export("half", Half())
+export("single", Single())
+export("greedy", torch.jit.script(Greedy()))
 with torch.no_grad():
     x = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(1))
     x = (x * 4096).round() / 4096
