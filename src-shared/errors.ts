@@ -12,6 +12,7 @@ export const errorKinds = {
   OutOfRange: 'Choose a value within the stated limits.',
   Busy: 'Wait for the running task to end, or cancel it.',
   ModelInvalid: 'Choose another model, or reinstall this one.',
+  OutOfMemory: 'Close other programs, or choose a smaller image or another model, then try again.',
   ModelFailed: 'Try again; if it fails again, choose the CPU or another model.',
   DatasetInvalid: 'Check that the file is complete and of a supported type.',
   ConfigurationInvalid: 'Correct the configuration file, or choose another microscope.',

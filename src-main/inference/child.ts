@@ -20,9 +20,12 @@ export interface InferenceChild {
 
 export type SpawnInference = (entry: string) => InferenceChild
 
-/** Starts the process under Node, with a socket of its own beside the standard streams (file descriptor 3). */
-export const forkInference: SpawnInference = (entry) => {
-  const child = spawnProcess(process.execPath, [entry], {
+/** Starts the process under Node. */
+export const forkInference: SpawnInference = (entry) => startProgram(process.execPath, [entry])
+
+/** Starts a program that ends in the inference process, with a socket of its own beside the standard streams (file descriptor 3). */
+export function startProgram(program: string, args: readonly string[]): InferenceChild {
+  const child = spawnProcess(program, args, {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // Under Electron, execPath is Electron itself.
     env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },

@@ -67,7 +67,7 @@ export interface Prediction {
 export interface Inference extends AsyncDisposable {
   readonly state: ReadonlyCell<InferenceState>
   readonly models: ReadonlyCell<readonly ModelSummary[]>
-  /** Rejects with ModelInvalid, ModelFailed, OutOfRange, or AbortError. A process that dies is restarted and the request fails once. */
+  /** Rejects with ModelInvalid, ModelFailed, OutOfMemory, OutOfRange, or AbortError. A process that dies is restarted and the request fails once. */
   predict(request: PredictRequest, signal?: AbortSignal): Promise<Prediction>
   /** What the package says of its training. Rejects with ModelInvalid. */
   training(model: string): Promise<Training>

@@ -90,7 +90,7 @@ class InferenceHost implements RunningInference {
       log: options.log ?? (() => undefined),
       onReady: () => this.#pump(),
       onMessage: (message, payload) => this.#take(message, payload),
-      onDown: (reason) => this.#down(reason),
+      onDown: (reason, memory) => this.#down(reason, memory),
     })
   }
 
@@ -299,6 +299,8 @@ class InferenceHost implements RunningInference {
     // What a test finds out is its result; what a run finds out concerns everyone.
     if (request && request.message.type !== 'test' && isError(error, 'ModelInvalid')) this.library.condemn(request.message.model.id, error)
     request?.reject(error)
+    // The runtime keeps what it has taken: only a new process gives the memory back.
+    if (isError(error, 'OutOfMemory')) this.#supervisor.kill('there was no more memory for it')
   }
 
   /** Sets the alarm for a process that says nothing while it has work. */
@@ -322,13 +324,18 @@ class InferenceHost implements RunningInference {
     return Math.min(watchdog.longestMs, Math.max(watchdog.shortestMs, watchdog.times * slowest))
   }
 
-  #down(reason: string): void {
+  #down(reason: string, memory: boolean): void {
     clearTimeout(this.#timer)
     this.#generation++
-    this.#requests.crashed((message) => crashed(message.model.name, reason))
+    this.#requests.crashed(({ model }) => (memory ? starved(model.name) : crashed(model.name, reason)))
     const { status, problem } = this.state.value
     if (status === 'failed') this.#requests.rejectAll(new AppError('ModelFailed', problem ?? reason))
   }
+}
+
+function starved(model: string): AppError {
+  const words = `There was not enough memory to run the network "${model}" on this image, and the inference process ended. It is restarted by itself.`
+  return new AppError('OutOfMemory', words)
 }
 
 function crashed(model: string, reason: string): AppError {

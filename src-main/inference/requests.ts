@@ -3,7 +3,7 @@
  * image never waits behind a pile of others.
  *
  *   waiting ──room──▶ sent ──begin──▶ begun ──answer──▶ settled
- *      ▲───── process died ──┘          └── process died ──▶ rejected
+ *      ▲─ process died, once ─┘          └── process died ──▶ rejected
  */
 import { AppError, abortError } from '#shared/errors.ts'
 import type { HostMessage, WorkerMessage } from './messages.ts'
@@ -22,6 +22,8 @@ export interface Request {
 
 interface Entry extends Request {
   phase: 'sent' | 'begun' | 'abandoned'
+  /** It was on its way to another process that died. */
+  readonly again: boolean
 }
 
 /** Handed to the process at once: the next live image travels while one is being worked on; batch images are large. */
@@ -29,7 +31,7 @@ const room = { live: 2, batch: 1 } as const
 const waitingLimit = 64
 
 export class Requests {
-  readonly #waiting: Request[] = []
+  readonly #waiting: (Request & { readonly again?: boolean })[] = []
   readonly #sent = new Map<number, Entry>()
 
   constructor(private readonly send: (message: HostMessage, parts: readonly Uint8Array[]) => void) {}
@@ -53,7 +55,7 @@ export class Requests {
         const index = this.#waiting.findIndex(({ message }) => message.priority === priority)
         const [request] = index < 0 ? [] : this.#waiting.splice(index, 1)
         if (!request) break
-        this.#sent.set(request.message.id, { ...request, phase: 'sent' })
+        this.#sent.set(request.message.id, { ...request, again: request.again ?? false, phase: 'sent' })
         this.send(request.message, request.parts)
         busy++
       }
@@ -89,12 +91,12 @@ export class Requests {
     return entry && entry.phase !== 'abandoned' ? entry : null
   }
 
-  /** The process has died: what it had begun fails, what it had not begun waits for the next. */
+  /** The process has died: what it had begun fails; what it had not begun waits for the next, but no third one dies of it. */
   crashed(error: (message: Outgoing) => Error): void {
     const entries = [...this.#sent.values()]
     this.#sent.clear()
-    this.#waiting.unshift(...entries.filter(({ phase }) => phase === 'sent'))
-    for (const { phase, message, reject } of entries) if (phase === 'begun') reject(error(message))
+    this.#waiting.unshift(...entries.filter(({ phase, again }) => phase === 'sent' && !again).map((entry) => ({ ...entry, again: true })))
+    for (const { phase, again, message, reject } of entries) if (phase === 'begun' || (phase === 'sent' && again)) reject(error(message))
   }
 
   rejectAll(error: Error): void {

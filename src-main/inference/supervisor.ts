@@ -10,6 +10,7 @@ import { existsSync } from 'node:fs'
 import type { InferenceState } from '#shared/api.ts'
 import { Cell } from '#shared/emitter.ts'
 import type { InferenceChild, SpawnInference } from './child.ts'
+import { endedForMemory, tellsOfMemory } from './memory.ts'
 import type { HostMessage, ProviderChoice, WorkerMessage } from './messages.ts'
 
 const startLimitMs = 20_000
@@ -27,8 +28,8 @@ export interface SupervisorOptions {
   readonly log: (message: string) => void
   readonly onReady: () => void
   readonly onMessage: (message: WorkerMessage, payload: Uint8Array) => void
-  /** The process has ended; `reason` is a sentence without an end. */
-  readonly onDown: (reason: string) => void
+  /** The process has ended; `reason` is a sentence without an end. `memory`: because there was no more of it. */
+  readonly onDown: (reason: string, memory: boolean) => void
 }
 
 export class Supervisor implements Disposable {
@@ -41,6 +42,10 @@ export class Supervisor implements Disposable {
   #probing: string | null = null
   #killedBecause: string | null = null
   #lastLine = ''
+  /** A line of the process told of memory that it could not get. */
+  #memoryLine = false
+  /** See `endedForMemory`, when the process was started. */
+  #endedBefore: number | null = null
   #disposed = false
 
   constructor(private readonly options: SupervisorOptions) {
@@ -90,7 +95,7 @@ export class Supervisor implements Disposable {
     this.#child = null
     if (!child) return
     child.kill()
-    this.options.onDown(reason)
+    this.options.onDown(reason, false)
   }
 
   #start(status: 'starting' | 'restarting'): void {
@@ -102,10 +107,13 @@ export class Supervisor implements Disposable {
     }
     this.state.patch({ status, problem: status === 'starting' ? null : this.state.value.problem })
     this.#lastLine = ''
+    this.#memoryLine = false
+    this.#endedBefore = endedForMemory()
     const child = this.options.spawn(this.options.entry)
     this.#child = child
     child.onLog((line) => {
       this.#lastLine = line
+      this.#memoryLine ||= tellsOfMemory(line)
       this.options.log(line)
     })
     child.onPacket(({ header, payload }) => {
@@ -131,7 +139,10 @@ export class Supervisor implements Disposable {
   #ended(exit: string): void {
     clearTimeout(this.#timer)
     this.#child = null
-    const why = this.#killedBecause ?? (exit.startsWith('signal') ? exit : `${exit}${this.#lastLine && `: ${this.#lastLine}`}`)
+    const memory = this.#killedBecause === null && this.#ranOutOfMemory(exit)
+    const why =
+      this.#killedBecause ??
+      (memory ? 'there was no more memory for it' : exit.startsWith('signal') ? exit : `${exit}${this.#lastLine && `: ${this.#lastLine}`}`)
     this.#killedBecause = null
     if (this.#probing) this.#skip[this.#probing] = `Not used: trying it ended the inference process (${why}).`
     this.#probing = null
@@ -147,7 +158,14 @@ export class Supervisor implements Disposable {
       ? `The inference process ended ${this.#deaths} times in a row (last: ${why}). It is tried again in ${Math.round(pause / 1000)} s.`
       : `The inference process ended (${why}) and is being restarted.`
     this.state.patch({ status: failed ? 'failed' : 'restarting', problem, restarts: this.state.value.restarts + 1 })
-    this.options.onDown(why)
+    this.options.onDown(why, memory)
     if (!this.#disposed) this.#timer = setTimeout(() => this.#start('restarting'), pause)
+  }
+
+  /** It said so itself before it ended, or the system ended it for that. */
+  #ranOutOfMemory(exit: string): boolean {
+    if (this.#memoryLine) return true
+    const now = endedForMemory()
+    return exit === 'signal SIGKILL' && now !== null && this.#endedBefore !== null && now > this.#endedBefore
   }
 }

@@ -9,6 +9,7 @@ import { bytesOf, pixelsFrom } from '#shared/image/frame.ts'
 import { connectToHost, type Link } from './link.ts'
 import { loadTests } from './load-tests.ts'
 import { loadWeights } from './load-weights.ts'
+import { runFailure, tellsOfMemory } from './memory.ts'
 import type { HostMessage, WorkerMessage } from './messages.ts'
 import { normalisationFor, statisticsFor } from './operations.ts'
 import type { ModelIdentity, NetworkModel, RunnableModel } from './package.ts'
@@ -35,6 +36,7 @@ const benchLimit = 2
 interface Job {
   readonly id: number
   readonly priority: 'live' | 'batch'
+  readonly model: ModelIdentity
   readonly steps: AsyncGenerator<void, void>
   cancelled: boolean
 }
@@ -85,8 +87,8 @@ class Worker {
     else if (message.type === 'test') this.#add(message, this.#test(message))
   }
 
-  #add({ id, priority }: { readonly id: number; readonly priority: 'live' | 'batch' }, steps: AsyncGenerator<void, void>): void {
-    this.#jobs.push({ id, priority, steps, cancelled: false })
+  #add({ id, priority, model }: Pick<Job, 'id' | 'priority' | 'model'>, steps: AsyncGenerator<void, void>): void {
+    this.#jobs.push({ id, priority, model, steps, cancelled: false })
     this.#wake?.()
   }
 
@@ -112,7 +114,7 @@ class Worker {
       const { done } = await job.steps.next()
       if (!done) return
     } catch (error) {
-      await this.#send({ type: 'failure', id: job.id, error: errorToData(error) })
+      await this.#send({ type: 'failure', id: job.id, error: errorToData(tellsOfMemory(error) ? runFailure(error, job.model) : error) })
     }
     this.#jobs.splice(this.#jobs.indexOf(job), 1)
   }
@@ -256,6 +258,7 @@ async function loadModel(runtime: Runtime, model: ModelIdentity, provider: strin
       return create('cpu')
     })
     .catch((error: unknown) => {
+      if (tellsOfMemory(error)) throw runFailure(error, model)
       throw invalid(model, 'weights.onnx.source', `is not a network that ONNX Runtime can load (${firstLine(error)})`)
     })
   return { session, provider: used, warnings, tile: null }
@@ -333,12 +336,7 @@ function tileRunner(runtime: Runtime, model: RunnableModel, session: InferenceSe
         batches = false
         return await singly(tile, memory)
       } catch (error) {
-        throw new AppError(
-          'ModelFailed',
-          `The network "${model.name}" failed while it ran: ${firstLine(error)}`,
-          { model: model.id },
-          error,
-        )
+        throw runFailure(error, model)
       }
     },
   }

@@ -1,9 +1,11 @@
 /** The host as a whole, without a window: what must hold however calls overlap. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createHost, type Host, type HostOptions } from '#main/host.ts'
+import { createOmeTiff } from '#main/storage/tiff/writer.ts'
+import { withoutNormalisation, writePackage } from '#test/inference/packages.ts'
 
 let folder: string
 let host: Host
@@ -129,6 +131,47 @@ describe('the clock', () => {
       clock.mockRestore()
     }
   })
+})
+
+describe('a network that fails', () => {
+  /** A stack whose second plane asks the network `greedy` for more memory than there is; both are too large to go through it together. */
+  async function greedyStack(): Promise<string> {
+    const path = join(folder, 'stack.ome.tif')
+    const side = 1024
+    const channels = [{ name: '', color: '#ffffff' }]
+    const size = { width: side, height: side, sizeZ: 2, sizeC: 1, sizeT: 1 }
+    await using writer = await createOmeTiff(path, { name: 'stack', ...size, pixelType: 'float32', pixelSizeUm: 0.325, channels })
+    for (const value of [1, 1e9]) await writer.writePlane(new Float32Array(side * side).fill(value))
+    await writer.close()
+    return path
+  }
+
+  it('for want of memory takes neither the microscope nor half a file along', async () => {
+    const { captures, control, live, jobs, inference, models, data } = host.parts
+    await writePackage(join(folder, 'config', 'models'), 'greedy', { network: 'greedy', change: withoutNormalisation })
+    await models.refresh()
+    const path = await greedyStack()
+    await captures.connect('demo')
+    await control.setLight(control.state.value.light?.channels[0]?.id ?? '', { on: true, level: 30 })
+    await captures.startLive()
+    await expect.poll(() => live.newest, { timeout: 60_000 }).not.toBeNull()
+    const devices = () => {
+      const { stage, focus, light, devices: list } = control.state.value
+      return { stage, focus, light, problems: list.map(({ problem }) => problem) }
+    }
+    const before = devices()
+    const job = jobs.start({ path, temporary: false, name: 'stack.ome.tif', pixelSizeUm: null, model: 'greedy' })
+    const state = () => jobs.state.value.find(({ id }) => id === job)
+    await expect.poll(() => state()?.status, { timeout: 60_000 }).toBe('failed')
+    const seen = live.newest?.metadata.frame ?? 0
+    expect(state()?.problem).toMatch(/not enough memory to run the network "Test network greedy" .*smaller image/)
+    expect(await readdir(join(data.state.value.folder, 'enhanced'))).toEqual([])
+    expect(devices()).toEqual(before)
+    await expect.poll(() => live.newest?.metadata.frame, { timeout: 60_000 }).toBeGreaterThan(seen + 2)
+    expect(live.state.value.problem).toBeNull()
+    await expect.poll(() => inference.state.value, { timeout: 60_000 }).toMatchObject({ status: 'ready', restarts: 1 })
+    // Other work may keep the machine busy.
+  }, 180_000)
 })
 
 describe('the end', () => {

@@ -1,8 +1,9 @@
 /** A loaded network as a function from arrays to arrays: what its description says is held against what ONNX Runtime knows of it. */
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node'
-import { AppError, messageOf } from '#shared/errors.ts'
+import { AppError } from '#shared/errors.ts'
 import { type Dtype, dtypes, type TensorDescription } from '../bioimage-io/description.ts'
 import { floatToHalf, halfToFloat } from '../bioimage-io/half.ts'
+import { runFailure } from '../memory.ts'
 import type { NetworkModel } from '../package.ts'
 import { allocate, cast, elements, type NdArray } from './nd-array.ts'
 import type { RunTensors } from './run-image.ts'
@@ -28,8 +29,7 @@ export function tensorRunner(runtime: Runtime, model: NetworkModel, session: Inf
     try {
       results = await session.run(feeds)
     } catch (error) {
-      const line = messageOf(error).split('\n')[0]?.slice(0, 300) ?? ''
-      throw new AppError('ModelFailed', `The network "${model.name}" failed while it ran: ${line}`, { model: model.id }, error)
+      throw runFailure(error, model)
     }
     return outputs.map(({ name }) => arrayOf(results[name] as OrtTensor))
   }
