@@ -77,7 +77,7 @@ function describe(exit: (code: number) => void): Command {
     .argument('<file...>', 'TIFF images: 8 or 16 bit or float, single or stacks, ImageJ or OME')
     .requiredOption('--out <folder>', 'folder for the results')
     .option('--pixel-size <µm>', 'size of a pixel in the sample, where the file does not say it or is wrong', positive)
-    .option('--model <id>', 'network (default: that of the settings)')
+    .option('--model <id>', 'network (default: that of the settings, else the one that suits the pixels of the image)')
     .option('--provider <id>', `what runs it: ${providers.join(', ')} (default: that of the settings)`, provider)
     .option('--preview', 'also write a picture with before and after', false)
     .action(async (files: string[], options: EnhanceFlags) => exit(await enhance(files, options)))
@@ -140,7 +140,7 @@ async function enhance(files: readonly string[], { out, pixelSize, preview, ...f
   const settings = (await openSettings(join(folders.config, 'settings.json'), defaultSettings(folders.data))).state.value
   const options: EnhanceOptions = {
     out: resolve(out),
-    model: flags.model ?? settings.model,
+    model: flags.model ?? (settings.model || null),
     provider: flags.provider ?? settings.provider,
     preview,
     modelsFolders: modelFolders(folders),

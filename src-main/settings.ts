@@ -63,7 +63,7 @@ export function defaultSettings(dataFolder: string): Settings {
     dataFolder,
     omeZarrVersion: '0.5',
     theme: 'dark',
-    model: 'widefield-sr',
+    model: '',
     provider: 'auto',
     colorMap: 'gray',
     autoContrast: true,

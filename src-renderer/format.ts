@@ -21,6 +21,11 @@ export function byteSize(bytes: number | null): string {
   return `${value.toFixed(power === 0 || value >= 100 ? 0 : 1)} ${units[power]}`
 }
 
+/** "3.4 Mpx/s, 6.5 planes/s": of the file's own pixels and planes. */
+export function rateText({ megapixels, planes }: { readonly megapixels: number; readonly planes: number }): string {
+  return `${fixed(megapixels, 1)} Mpx/s, ${fixed(planes, planes < 1 ? 2 : 1)} planes/s`
+}
+
 /** 0:07, 12:34, 1:02:03 */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds))

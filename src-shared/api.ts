@@ -17,7 +17,7 @@ export const settingsSchema = z.object({
   dataFolder: z.string().max(4096),
   omeZarrVersion: z.enum(['0.5', '0.4']),
   theme: z.enum(['dark', 'light']),
-  /** Model used by live enhancement and by `enhance` where none is named. */
+  /** Model used by live enhancement and by `enhance` where none is named; empty: the one that suits the pixels of the image. */
   model: z.string().max(200),
   provider: z.enum(['auto', 'cpu', 'webgpu', 'cuda', 'dml', 'coreml']),
   colorMap: z.enum(['gray', 'green', 'magenta', 'viridis', 'magma', 'inferno', 'turbo']),
@@ -86,6 +86,8 @@ export const liveStateSchema = z.object({
   model: z.string().nullable(),
   cameraFps: z.number(),
   inferenceFps: z.number(),
+  /** Camera pixels that go through the network, millions per second. */
+  inferenceMegapixels: z.number(),
   /** Frames the network was too slow for (newest frame wins), since live began. */
   inferenceDropped: z.number().int(),
   /** Frames that the camera itself lost. */
@@ -201,6 +203,14 @@ export const modelSummarySchema = z.object({
   images: z.boolean(),
   /** What images it takes: "planes of one channel". */
   takes: z.string(),
+  /** "super-resolution", "classification" …; null where the package does not say. */
+  task: z.string().nullable(),
+  /** What it is for, in plain words: "Super-resolution, widefield, NA 0.4 to 0.75, pixels of 0.65 µm to 0.325 µm"; may be empty. */
+  purpose: z.string(),
+  /** "widefield", "confocal" …; null where the package does not say. */
+  modality: z.string().nullable(),
+  /** Pixel sizes of the images it was made for, µm; empty = it does not say. */
+  trainedPixelsUm: z.array(z.number()),
   /** Why it cannot be used, naming the field. */
   problem: z.string().nullable(),
   field: z.string().nullable(),
@@ -258,10 +268,16 @@ export const jobSchema = z.object({
   progress: z.number(),
   /** Seconds left, if known. */
   remaining: z.number().nullable(),
+  /** Of the file's own planes and pixels, per second; null where it is not known. */
+  rate: z.object({ planes: z.number(), megapixels: z.number() }).nullable(),
+  /** Id of the network; null until it is chosen. */
+  model: z.string().nullable(),
   output: z.string().nullable(),
   warnings: z.array(z.string()),
-  /** The gravest verdict of all planes; null until the job is done. */
+  /** The gravest verdict of all planes; null until the job is done, and where it could not be judged. */
   verdict: verdictSchema.nullable(),
+  /** What was judged, or why nothing was, as a sentence; null until the job is done. */
+  judged: z.string().nullable(),
   problem: z.string().nullable(),
 })
 export type Job = z.infer<typeof jobSchema>

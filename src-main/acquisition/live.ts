@@ -33,6 +33,7 @@ const stopped: LiveState = {
   model: null,
   cameraFps: 0,
   inferenceFps: 0,
+  inferenceMegapixels: 0,
   inferenceDropped: 0,
   cameraDropped: 0,
   latencyMs: null,
@@ -107,7 +108,7 @@ export class LiveView implements AsyncDisposable {
     this.#waiting = null
     this.#inFlight?.abort()
     await this.#running.dispose()
-    this.#state.patch({ running: false, cameraFps: 0, inferenceFps: 0, latencyMs: null })
+    this.#state.patch({ running: false, cameraFps: 0, inferenceFps: 0, inferenceMegapixels: 0, latencyMs: null })
   }
 
   /** Switches the network on or off. `model` is remembered. */
@@ -119,7 +120,7 @@ export class LiveView implements AsyncDisposable {
       this.#normalisation = null
       this.#inferenceRate.reset()
     }
-    this.#state.patch({ enhance: on, model, inferenceFps: 0, latencyMs: null, problem: null })
+    this.#state.patch({ enhance: on, model, inferenceFps: 0, inferenceMegapixels: 0, latencyMs: null, problem: null })
     if (on && this.#newest && this.#camera) this.#offer(this.#newest)
   }
 
@@ -220,7 +221,9 @@ export class LiveView implements AsyncDisposable {
 
   #refreshRates(): void {
     const now = performance.now()
-    this.#state.patch({ cameraFps: this.#cameraRate.at(now), inferenceFps: this.#inferenceRate.at(now) })
+    const inferenceFps = this.#inferenceRate.at(now)
+    const { width, height } = this.#newestEnhanced?.source ?? { width: 0, height: 0 }
+    this.#state.patch({ cameraFps: this.#cameraRate.at(now), inferenceFps, inferenceMegapixels: (inferenceFps * width * height) / 1e6 })
   }
 }
 

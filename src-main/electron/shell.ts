@@ -239,7 +239,7 @@ export class Shell {
         { name: 'All files', extensions: ['*'] },
       ],
     })
-    const model = host.parts.settings.state.value.model
+    const model = host.parts.settings.state.value.model || null
     for (const path of filePaths) host.parts.jobs.start({ path, temporary: false, name: basename(path), pixelSizeUm: null, model })
     if (filePaths.length > 0) this.#showView('/files')
   }

@@ -11,6 +11,7 @@ import { digest, firstBytes, openPackageFiles, type PackageFiles, readBytes } fr
 import { readDescription } from './bioimage-io/read-description.ts'
 import { checkDims } from './bioimage-io/sizes.ts'
 import { type NetworkModel, planModel, type RunnableModel } from './package.ts'
+import { purposeOf } from './purpose.ts'
 import { imageNeeds } from './tensors/image-needs.ts'
 
 export interface CatalogEntry {
@@ -215,6 +216,10 @@ function emptySummary(id: string, origin: ModelSummary['origin']): ModelSummary 
     usable: false,
     images: false,
     takes: '',
+    task: null,
+    purpose: '',
+    modality: null,
+    trainedPixelsUm: [],
     problem: null,
     field: null,
     notes: [],
@@ -227,8 +232,13 @@ function emptySummary(id: string, origin: ModelSummary['origin']): ModelSummary 
 
 async function describe(summary: ModelSummary, description: Description, files: PackageFiles): Promise<ModelSummary> {
   const own = description.own as { pixel_size_um?: unknown } | null | undefined
+  const { task, modality, trainedPixelsUm, words } = purposeOf(description.own)
   return {
     ...summary,
+    task,
+    modality,
+    trainedPixelsUm: [...trainedPixelsUm],
+    purpose: words,
     name: description.name,
     version: description.version,
     description: description.description,

@@ -6,6 +6,7 @@ import { beyondRange, needOf } from './distance-map.ts'
 import type { ImagePrediction, ImageRequest, ImageUse, Prediction, ResultImage } from './inference.ts'
 import type { WorkerMessage } from './messages.ts'
 import type { ModelIdentity, NetworkModel } from './package.ts'
+import { gridStep, imageGrid } from './pipeline.ts'
 import { layOut } from './tensors/image-layout.ts'
 import { imageNeeds } from './tensors/image-needs.ts'
 
@@ -52,6 +53,7 @@ export function imagePrediction(
   payload: Uint8Array,
 ): ImagePrediction {
   const values = pixelsFrom(payload, 'float32') as Float32Array
+  const step = gridStep(imageGrid(network), pixelSizeUm)
   let at = 0
   const images = answer.images.map(({ id, dims, ratio }): ResultImage => {
     const count = dims.reduce((product, size) => product * size, 1)
@@ -62,12 +64,12 @@ export function imagePrediction(
       dims,
       data,
       channels: channelNames(network, id, dims[1] ?? 1),
-      pixelSizeUm: pixelSizeUm === null ? null : pixelSizeUm / ratio,
+      pixelSizeUm: step.pixelSizeUm === null ? null : step.pixelSizeUm / ratio,
     }
   })
   const { id, name, version, sha256 } = network
   const { left } = layOut(network.inputs, network.outputs)
-  const warnings = [...answer.warnings, ...left, ...scaleWarnings(network, pixelSizeUm), ...distanceWarnings(network, dims, data)]
+  const warnings = [...answer.warnings, ...left, ...step.warnings, ...distanceWarnings(network, dims, data)]
   return {
     images,
     provenance: { model: id, modelName: name, version, sha256, provider: answer.provider, warnings },
@@ -106,19 +108,6 @@ function distanceWarnings({ distance }: NetworkModel, dims: ImageRequest['dims']
   const places = Array.from({ length: times }, (_, time) => (time * channels + distance.channel) * size)
   const found = places.flatMap((start) => beyondRange(distance, data.subarray(start, start + size)) ?? [])
   return found.slice(0, 1)
-}
-
-const tolerance = 0.02
-
-/** Such networks get the image as it is: a package that names its pixels is held against those of the image. */
-function scaleWarnings({ inputs }: NetworkModel, pixelSizeUm: number | null): string[] {
-  const x = inputs[0]?.axes.find(({ id, unit }) => id === 'x' && unit === 'micrometer')
-  if (!x) return []
-  if (pixelSizeUm === null) return [`The pixel size is unknown, so the network's scale (${x.scale} µm) could not be checked.`]
-  if (Math.abs(pixelSizeUm / x.scale - 1) <= tolerance) return []
-  return [
-    `The image has pixels of ${pixelSizeUm} µm, the network was made for ${x.scale} µm, and the image was not resampled: judge the result with care.`,
-  ]
 }
 
 /** Asks for a test and makes a result of what comes, be it an error. `problem`: why it need not be asked. Rejects only with AbortError. */

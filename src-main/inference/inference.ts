@@ -69,6 +69,8 @@ export interface Inference extends AsyncDisposable {
   readonly models: ReadonlyCell<readonly ModelSummary[]>
   /** Rejects with ModelInvalid, ModelFailed, OutOfMemory, OutOfRange, or AbortError. A process that dies is restarted and the request fails once. */
   predict(request: PredictRequest, signal?: AbortSignal): Promise<Prediction>
+  /** The network for an image with pixels of this size (µm), where nobody has chosen one. Rejects with ModelInvalid where there is none. */
+  chosenFor(pixelSizeUm: number | null): Promise<string>
   /** What the package says of its training. Rejects with ModelInvalid. */
   training(model: string): Promise<Training>
 }

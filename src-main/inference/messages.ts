@@ -42,6 +42,7 @@ export type HostMessage =
       readonly priority: 'live' | 'batch'
       readonly dims: readonly number[]
       readonly pixelType: PixelType
+      readonly pixelSizeUm: number | null
     }
   /** The package's own test. */
   | { readonly type: 'test'; readonly id: number; readonly model: NetworkModel; readonly priority: 'batch' }

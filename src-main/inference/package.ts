@@ -8,6 +8,7 @@ import { FieldProblem } from './bioimage-io/field-problem.ts'
 import { parseWith } from './bioimage-io/read-common.ts'
 import { type DistanceMap, readDistanceMap, refocuses } from './distance-map.ts'
 import { type AffineOperation, isAffine, isPointwise, type PointwiseOperation } from './operations.ts'
+import { purposeOf } from './purpose.ts'
 import type { SizeRule } from './tiling.ts'
 
 /** Where the inference process finds the weights. */
@@ -34,6 +35,10 @@ export interface NetworkModel extends ModelIdentity {
   readonly inputs: readonly TensorDescription[]
   readonly outputs: readonly TensorDescription[]
   readonly tolerances: readonly Tolerance[]
+  /** "classification" …, as the package says; null = it does not. */
+  readonly task: string | null
+  /** µm of its pixels, to which images are resampled; null = it works on any grid. */
+  readonly gridUm: number | null
   /** The quick way, where the network allows it. */
   readonly plane: RunnableModel | null
   /** What it needs beside the image, where it refocuses. */
@@ -88,20 +93,27 @@ const ownSchema = z.object({
 })
 type Own = z.infer<typeof ownSchema>['config']['deepscope']
 
-/** Throws FieldProblem. null where a package says nothing of the kind. */
+/** Tasks whose result is the input's own image, better: those say how to bring it to the network's grid and back. */
+const imageTasks: readonly unknown[] = [undefined, 'super-resolution', 'cross-modality', 'restoration', 'denoising']
+
+/** Throws FieldProblem. null where a package says nothing of the kind, or is for another task (classification, refocusing). */
 export function ownPart({ own }: Description): Own | null {
-  return own === undefined || own === null ? null : parseWith(ownSchema, { config: { deepscope: own } }).config.deepscope
+  if (own === undefined || own === null) return null
+  return !imageTasks.includes((own as { task?: unknown }).task)
+    ? null
+    : parseWith(ownSchema, { config: { deepscope: own } }).config.deepscope
 }
 
 /** Works out how to run a package, or throws FieldProblem for what this application cannot run. */
 export function planModel(description: Description, identity: ModelIdentity): NetworkModel {
   const { inputs, outputs, tolerances } = description
-  if (refocuses(description)) return { ...identity, inputs, outputs, tolerances, plane: null, distance: readDistanceMap(description) }
+  const common = { ...identity, inputs, outputs, tolerances, task: purposeOf(description.own).task }
+  if (refocuses(description)) return { ...common, gridUm: gridOf(inputs), plane: null, distance: readDistanceMap(description) }
   const own = ownPart(description)
   const plane = planPlane(description, identity, own)
   if (own && !plane)
     throw new FieldProblem('config.deepscope', 'speaks of one channel of a plane, but inputs and outputs are something else')
-  return { ...identity, inputs, outputs, tolerances, plane, distance: null }
+  return { ...common, gridUm: plane?.gridUm ?? gridOf(inputs), plane, distance: null }
 }
 
 function planPlane({ inputs, outputs }: Description, identity: ModelIdentity, own: Own | null): RunnableModel | null {
@@ -144,6 +156,13 @@ function planPlane({ inputs, outputs }: Description, identity: ModelIdentity, ow
     gridUm: grid,
     trainedUm: grid === null ? [] : own ? [own.source_pixel_size_um, grid] : [grid],
   }
+}
+
+/** What the first input says of its pixels, in micrometres. */
+function gridOf(inputs: readonly TensorDescription[]): number | null {
+  const axis = (id: string) => inputs[0]?.axes.find((each) => each.id === id)
+  const [y, x] = [axis('y'), axis('x')]
+  return y?.unit === 'micrometer' && x?.unit === 'micrometer' && y.scale === x.scale ? x.scale : null
 }
 
 interface PlaneAxes {

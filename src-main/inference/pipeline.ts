@@ -100,6 +100,11 @@ export function gridStep(model: Pick<RunnableModel, 'gridUm' | 'trainedUm'>, pix
   return { ratio: gridUm / pixelSizeUm, pixelSizeUm: gridUm, warnings: trained ? [] : [warning] }
 }
 
+/** The grid of a network that takes more than planes: it states one size of pixels, or none. */
+export function imageGrid({ gridUm }: Pick<RunnableModel, 'gridUm'>): Pick<RunnableModel, 'gridUm' | 'trainedUm'> {
+  return { gridUm, trainedUm: gridUm === null ? [] : [gridUm] }
+}
+
 function near(a: number, b: number): boolean {
   return Math.abs(a / b - 1) <= onGridTolerance
 }

@@ -10,6 +10,7 @@ import { entryPath } from '../processes.ts'
 import { planBands } from './bands.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { forkInference, type SpawnInference } from './child.ts'
+import { chooseModel } from './choose-model.ts'
 import { firstPlane, imagePrediction, planePredictions, selfTest, useOf } from './image-answers.ts'
 import type {
   Band,
@@ -160,6 +161,11 @@ class InferenceHost implements RunningInference {
     return planBands(await this.#planeModel(id), plane, largestTile(freemem()))
   }
 
+  async chosenFor(pixelSizeUm: number | null): Promise<string> {
+    await this.library.ready
+    return chooseModel(this.models.value, pixelSizeUm)
+  }
+
   async useOf(model: string): Promise<ImageUse> {
     return useOf(await this.library.network(model))
   }
@@ -183,8 +189,8 @@ class InferenceHost implements RunningInference {
   }
 
   async #predictImage(model: NetworkModel, request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction> {
-    const { dims, data, priority, onProgress } = request
-    const message = { type: 'image', id: ++this.#lastId, model, priority, dims, pixelType: pixelTypeOf(data) } as const
+    const { dims, data, priority, pixelSizeUm, onProgress } = request
+    const message = { type: 'image', id: ++this.#lastId, model, priority, dims, pixelType: pixelTypeOf(data), pixelSizeUm } as const
     const answer = await this.#ask(message, [data], signal, onProgress)
     if (answer.message.type !== 'images') throw new AppError('Internal', 'The inference process answered another question.')
     return imagePrediction(model, request, answer.message, answer.payload)

@@ -64,7 +64,7 @@ export function largestTile(freeBytes: number): number {
   return Math.min(1024, Math.max(256, side))
 }
 
-/** Planes larger than this gain nothing from going through a network together (measured: docs/performance.md). */
+/** Pixels that go through a network together at most: from 512² on, planes gain nothing from it (`npm run bench`: planes-together). */
 const batchPixels = 2 ** 19
 const largestBatch = 16
 

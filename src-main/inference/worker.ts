@@ -13,12 +13,13 @@ import { runFailure, tellsOfMemory } from './memory.ts'
 import type { HostMessage, WorkerMessage } from './messages.ts'
 import { normalisationFor, statisticsFor } from './operations.ts'
 import type { ModelIdentity, NetworkModel, RunnableModel } from './package.ts'
-import { gridPixels, gridStep, type ImageInput, type RunTile, requireFinite, runPipeline } from './pipeline.ts'
+import { gridPixels, gridStep, type ImageInput, imageGrid, type RunTile, requireFinite, runPipeline } from './pipeline.ts'
 import { proveProvider } from './prove-provider.ts'
 import { chooseProvider } from './providers.ts'
 import { sessionOptions, threads } from './session-options.ts'
 import type { Statistics } from './statistics.ts'
 import type { NdArray } from './tensors/nd-array.ts'
+import { resampledImage } from './tensors/resampled-image.ts'
 import { runImage } from './tensors/run-image.ts'
 import { compareWithTest } from './tensors/self-test.ts'
 import { tensorRunner } from './tensors/session.ts'
@@ -162,7 +163,9 @@ class Worker {
     const run = tensorRunner(this.runtime, model, loaded.session)
     yield
     const started = performance.now()
-    const image: NdArray = { dtype: pixelType, dims, data: new Float32Array(pixelsFrom(payload, pixelType)) }
+    const { ratio } = gridStep(imageGrid(model), message.pixelSizeUm)
+    const given: NdArray = { dtype: pixelType, dims, data: new Float32Array(pixelsFrom(payload, pixelType)) }
+    const image = resampledImage(given, ratio)
     const side = (dims[2] ?? 1) > 1 ? Math.min(256, largestTile(freemem())) : largestTile(freemem())
     const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side })
     for (;;) {

@@ -45,8 +45,10 @@ export function createServices(parts: HostParts): Services<Api> {
 
       'live.start': () => done(captures.startLive()),
       'live.stop': () => done(captures.stopLive()),
-      'live.enhance': ({ on, model }) => {
-        live.setEnhance(on, model ?? settings.state.value.model)
+      'live.enhance': async ({ on, model }) => {
+        const wanted = model ?? settings.state.value.model
+        const pixelSizeUm = live.newest?.metadata.pixelSizeUm ?? null
+        live.setEnhance(on, wanted || (on ? await inference.chosenFor(pixelSizeUm) : (live.state.value.model ?? '')))
         return null
       },
       'live.probe': ({ u, v }) => probe(live.newest, live.newestEnhanced, trust.state.value.report?.units ?? 'arbitrary', u, v),
@@ -75,7 +77,12 @@ export function createServices(parts: HostParts): Services<Api> {
         const file = upload === undefined ? localPath(path, parts.info.shell) : uploads.take(upload, client)
         const temporary = upload !== undefined
         try {
-          const options = { temporary, name: file.name, pixelSizeUm: pixelSizeUm ?? null, model: model ?? settings.state.value.model }
+          const options = {
+            temporary,
+            name: file.name,
+            pixelSizeUm: pixelSizeUm ?? null,
+            model: (model ?? settings.state.value.model) || null,
+          }
           return { job: jobs.start({ path: file.path, ...options }) }
         } catch (error) {
           if (temporary) await rm(file.path, { force: true })

@@ -6,6 +6,7 @@ import { TrustThread } from '../analysis/trust/thread.ts'
 import { startInference } from '../inference/process.ts'
 import { enhanceFile } from './enhance-file.ts'
 import { secondsLeft } from './remaining.ts'
+import { type Done, Throughput } from './throughput.ts'
 import { verdictLine } from './trust-table.ts'
 
 export interface CommandIo {
@@ -21,7 +22,8 @@ export interface CommandIo {
 export interface EnhanceOptions {
   /** Folder for the results; made where missing. */
   readonly out: string
-  readonly model: string
+  /** null: for each file the one that suits its pixels. */
+  readonly model: string | null
   /** µm; overrides what the files say. */
   readonly pixelSize?: number
   readonly preview: boolean
@@ -50,6 +52,7 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
     const name = basename(path)
     const place = files.length > 1 ? `[${index + 1}/${files.length}] ` : ''
     const begun = performance.now()
+    const throughput = new Throughput()
     io.progress(`${place}${name}: reading`)
     try {
       const result = await enhanceFile(
@@ -60,12 +63,17 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
           pixelSizeUm: options.pixelSize ?? null,
           preview: options.preview,
           ...(io.signal ? { signal: io.signal } : {}),
-          onProgress: (fraction) => io.progress(`${place}${name}: ${progressText(fraction, performance.now() - begun)}`),
+          onProgress: (fraction, done) => {
+            const now = performance.now()
+            io.progress(`${place}${name}: ${progressText(fraction, now - begun, throughput.rate(now, done))}`)
+          },
         },
         { inference, judge },
       )
+      if (options.model === null)
+        io.error(`${name}: network: ${result.provenance.modelName} (${result.provenance.model}), by the size of the pixels`)
       for (const warning of result.warnings) io.error(`${name}: warning: ${warning}`)
-      io.error(`${name}: ${verdictLine(result.verdict)}`)
+      io.error(`${name}: ${verdictLine(result.verdict, result.judged)}`)
       for (const path of [result.output, ...result.others, result.table, result.preview]) if (path) io.out(path)
     } catch (error) {
       if (isAbort(error)) throw error
@@ -77,7 +85,12 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
   return failed > 0 ? 1 : 0
 }
 
-function progressText(fraction: number, elapsedMs: number): string {
+/** "12 %, 3.4 Mpx/s, 6.5 planes/s, about 20 s left" */
+export function progressText(fraction: number, elapsedMs: number, rate: Done | null): string {
   const left = secondsLeft(elapsedMs, fraction)
-  return `${Math.floor(fraction * 100)} %${left === null || fraction === 1 ? '' : `, about ${Math.ceil(left)} s left`}`
+  return [
+    `${Math.floor(fraction * 100)} %`,
+    ...(rate ? [`${rate.megapixels.toFixed(1)} Mpx/s`, `${rate.planes.toFixed(1)} planes/s`] : []),
+    ...(left === null || fraction === 1 ? [] : [`about ${Math.ceil(left)} s left`]),
+  ].join(', ')
 }

@@ -5,8 +5,9 @@ import { AppError } from '#shared/errors.ts'
 import { type Pixels, pixelSizeRange } from '#shared/image/frame.ts'
 import type { Verdict } from '#shared/trust.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
-import type { PictureFacts, Training } from '../analysis/trust/training.ts'
+import type { PictureFacts } from '../analysis/trust/training.ts'
 import type { Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
+import { tellsOfMemory } from '../inference/memory.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import { openTiff } from '../storage/tiff/open.ts'
 import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
@@ -14,9 +15,11 @@ import { enhanceLarge, isLarge } from './enhance-large.ts'
 import { enhanceWhole } from './enhance-whole.ts'
 import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
+import { judgePlane } from './judge-plane.ts'
 import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
+import { type Done, doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
 export interface EnhanceRequest {
@@ -24,14 +27,22 @@ export interface EnhanceRequest {
   /** The file's name for a person, where it is not that of the path: an upload. */
   readonly name?: string
   readonly outFolder: string
-  readonly model: string
+  /** null: the one that suits the pixels, see `chooseModel`. */
+  readonly model: string | null
   /** µm; overrides what the file says. null = what the file says, if anything. */
   readonly pixelSizeUm?: number | null
   /** Also writes a before/after PNG of the first plane. */
   readonly preview: boolean
   readonly signal?: AbortSignal
-  /** 0…1 */
-  readonly onProgress?: (fraction: number) => void
+  /** `fraction`: of the whole work, 0…1. */
+  readonly onProgress?: (fraction: number, done: Done) => void
+  /** Told as soon as it is known which network runs. */
+  readonly onModel?: (model: string) => void
+}
+
+/** A request whose network is known. */
+export interface ModelledRequest extends EnhanceRequest {
+  readonly model: string
 }
 
 export interface EnhanceResult {
@@ -43,8 +54,10 @@ export interface EnhanceResult {
   readonly preview: string | null
   /** Path of the CSV with a verdict for each plane; null for a single plane. */
   readonly table: string | null
-  /** The gravest of all planes; null where the network takes more than planes, which the instruments cannot judge. */
+  /** The gravest of all planes; null: not judged. */
   readonly verdict: Verdict | null
+  /** What was judged, or why nothing was, as a sentence. */
+  readonly judged: string
   /** What was known of the picture. */
   readonly facts: PictureFacts
   /** Sentences for the person who asked. */
@@ -72,15 +85,28 @@ const largestLook = 2048
 
 /**
  * Enhances every plane with one normalisation for each channel's stack. The output appears under its name only when it is whole; nothing
- * is overwritten. Rejects with DatasetInvalid, ModelInvalid, ModelFailed, OutOfRange, StorageFull, StorageRefused or AbortError.
+ * is overwritten. Rejects with DatasetInvalid, ModelInvalid, ModelFailed, OutOfMemory, OutOfRange, StorageFull, StorageRefused or AbortError.
  */
-export async function enhanceFile(request: EnhanceRequest, { inference, judge }: EnhanceParts): Promise<EnhanceResult> {
-  const { signal, pixelSizeUm: given = null } = request
+export async function enhanceFile(request: EnhanceRequest, parts: EnhanceParts): Promise<EnhanceResult> {
+  try {
+    return await enhance(request, parts)
+  } catch (error) {
+    if (!tellsOfMemory(error)) throw error
+    const name = request.name ?? basename(request.path)
+    throw new AppError('OutOfMemory', `There was not enough memory to enhance ${name}.`, { path: request.path }, error)
+  }
+}
+
+async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts): Promise<EnhanceResult> {
+  const { signal, pixelSizeUm: given = null } = asked
   if (given !== null && !(given >= pixelSizeRange.min && given <= pixelSizeRange.max)) {
     const { min, max } = pixelSizeRange
     throw new AppError('OutOfRange', `A pixel size of ${given} µm is outside ${min} to ${max} µm.`, { value: given, min, max })
   }
-  await using source = await openTiff(request.path, signal ? { signal } : {})
+  await using source = await openTiff(asked.path, signal ? { signal } : {})
+  const model = asked.model ?? (await inference.chosenFor(given ?? source.pixelSizeUm))
+  asked.onModel?.(model)
+  const request: ModelledRequest = { ...asked, model }
   const use = await inference.useOf(request.model)
   if (!use.planes) return await enhanceWhole(request, source, use, inference)
   const name = request.name ?? basename(request.path)
@@ -92,27 +118,28 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
   const judged: JudgedPlane[] = []
   const normalisations = await measure(work)
   const share = normalisations.length > 0 ? measuringShare : 0
-
+  const report = (done: number) => request.onProgress?.(share + (1 - share) * done, doneOf(source, done))
+  const words = source.planes > 1 ? 'Every plane was judged.' : 'The whole plane was judged.'
   let writer: OmeTiffWriter | null = null
   let first: { readonly before: Picture; readonly after: Picture; readonly prediction: Prediction } | null = null
   try {
-    for await (const { plane, data, prediction } of predictions(work, normalisations, (done) =>
-      request.onProgress?.(share + (1 - share) * done),
-    )) {
+    for await (const { plane, data, prediction } of predictions(work, normalisations, report)) {
       const used = normalisations.length > 0 ? normalisations : [prediction.normalisation]
       writer ??= await createWriter(work, output, { ...prediction, scaled: prediction.scale !== null }, used, warningsOf(work, prediction))
       await writer.writePlane(prediction.image)
       if (prediction.scale) await writer.writePlane(prediction.scale)
-      judged.push(await judgePlane(work, training, plane, data, prediction))
+      const before = { width: source.width, height: source.height, data }
+      const after = { width: prediction.width, height: prediction.height, data: prediction.image }
+      judged.push(await judgePlane(work, training, plane, { before, after, scale: prediction.scale }, prediction))
       first ??= {
         prediction,
-        before: await reduced({ width: source.width, height: source.height, data }, largestLook),
-        after: await reduced({ width: prediction.width, height: prediction.height, data: prediction.image }, largestLook),
+        before: await reduced(before, largestLook),
+        after: await reduced(after, largestLook),
       }
     }
     if (!writer || !first) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
     signal?.throwIfAborted()
-    await writer.close(verdictAnnotations(gravestVerdict(judged)))
+    await writer.close({ ...verdictAnnotations(gravestVerdict(judged)), Judged: words })
   } finally {
     await writer?.[Symbol.asyncDispose]()
   }
@@ -127,6 +154,7 @@ export async function enhanceFile(request: EnhanceRequest, { inference, judge }:
     preview,
     table,
     verdict: gravestVerdict(judged),
+    judged: words,
     facts: work.facts,
     original: before.width === source.width && before.height === source.height,
     warnings: warningsOf(work, prediction),
@@ -177,21 +205,6 @@ async function* predictions(
   }
 }
 
-async function judgePlane(work: Work, training: Training, plane: number, data: Pixels, prediction: Prediction): Promise<JudgedPlane> {
-  const { source, facts, judge } = work
-  const { sizeC, sizeZ } = source
-  const { report } = await judge.judge({
-    facts,
-    training,
-    input: { width: source.width, height: source.height, data },
-    output: { width: prediction.width, height: prediction.height, data: prediction.image },
-    outputPixelUm: prediction.pixelSizeUm,
-    ...(prediction.scale ? { scale: prediction.scale } : {}),
-    depth: 'plane',
-  })
-  return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ), report }
-}
-
 /** One normalisation for each channel's planes; none for a single plane, which the network's process measures by itself. */
 async function measure({ request, source, pixelSizeUm, inference }: Work): Promise<Normalisation[]> {
   const { width, height, sizeC } = source
@@ -206,7 +219,7 @@ async function measure({ request, source, pixelSizeUm, inference }: Work): Promi
       planes,
       pixelSizeUm,
       read: (plane: number) => source.readPlane(plane * sizeC + channel, request.signal),
-      onProgress: (fraction: number) => request.onProgress?.((measuringShare * (channel + fraction)) / sizeC),
+      onProgress: (fraction: number) => request.onProgress?.((measuringShare * (channel + fraction)) / sizeC, doneOf(source, 0)),
     }
     found.push(await inference.normalisationOf(series, request.signal))
   }

@@ -9,19 +9,22 @@ import type { ImagePrediction, ImageRequest, ImageUse, ResultImage, SeriesInfere
 import { makeFolder, storageError } from '../storage/disk.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { createOmeTiff } from '../storage/tiff/writer.ts'
-import type { EnhanceRequest, EnhanceResult } from './enhance-file.ts'
+import type { EnhanceResult, ModelledRequest } from './enhance-file.ts'
 import { fileFacts } from './file-facts.ts'
 import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
+import { doneOf } from './throughput.ts'
 
 /** Values of an image that go to the network at once. */
 const largestImage = 2 ** 28
 const largestLook = 2048
 
+const notJudged = 'Not judged, because the instruments compare one plane with one plane, and this network takes or gives more than that.'
+
 /** As `enhanceFile`; `source` stays the caller's. */
 export async function enhanceWhole(
-  request: EnhanceRequest,
+  request: ModelledRequest,
   source: TiffSource,
   use: ImageUse,
   inference: SeriesInference,
@@ -38,7 +41,8 @@ export async function enhanceWhole(
       data,
       pixelSizeUm,
       priority: 'batch',
-      onProgress: (fraction) => request.onProgress?.((index + fraction) / groups.length),
+      onProgress: (fraction) =>
+        request.onProgress?.((index + fraction) / groups.length, doneOf(source, (index + fraction) / groups.length)),
     }
     parts.push(await inference.predictImage(ask, request.signal))
   }
@@ -69,6 +73,7 @@ export async function enhanceWhole(
     preview,
     table: null,
     verdict: null,
+    judged: notJudged,
     facts: fileFacts(source, request.pixelSizeUm ?? source.pixelSizeUm),
     warnings: told,
     provenance: { ...first.provenance, warnings },
@@ -158,6 +163,7 @@ async function write(path: string, images: readonly ResultImage[], origin: Origi
       provider: provenance.provider,
       output: first.id,
       normalisation: 'By the package’s own operations, once for the whole image.',
+      Judged: notJudged,
       ...Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning])),
     },
   })
@@ -174,7 +180,7 @@ async function write(path: string, images: readonly ResultImage[], origin: Origi
   await writer.close()
 }
 
-function mismatch(request: EnhanceRequest, source: TiffSource): string[] {
+function mismatch(request: ModelledRequest, source: TiffSource): string[] {
   const recorded = source.pixelSizeUm
   const given = request.pixelSizeUm ?? null
   const differ = recorded !== null && given !== null && Math.abs(given / recorded - 1) > 0.02

@@ -6,11 +6,11 @@ import type { Normalisation, Prediction, SeriesInference } from '../inference/in
 import { makeFolder, storageError } from '../storage/disk.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
-import type { EnhanceRequest } from './enhance-file.ts'
+import type { ModelledRequest } from './enhance-file.ts'
 
 /** What is known of a file while it is worked on. */
 export interface Work {
-  readonly request: EnhanceRequest
+  readonly request: ModelledRequest
   readonly source: TiffSource
   readonly name: string
   readonly pixelSizeUm: number | null

@@ -14,6 +14,7 @@ import type { SeriesInference } from '../inference/inference.ts'
 import { enhanceFile } from './enhance-file.ts'
 import type { Picture } from './picture.ts'
 import { secondsLeft } from './remaining.ts'
+import { Throughput } from './throughput.ts'
 
 export interface NewJob {
   readonly path: string
@@ -23,7 +24,8 @@ export interface NewJob {
   readonly name: string
   /** µm; null = what the file says. */
   readonly pixelSizeUm: number | null
-  readonly model: string
+  /** null: the one that suits the pixels. */
+  readonly model: string | null
 }
 
 export interface JobResult {
@@ -81,9 +83,12 @@ export class Jobs implements AsyncDisposable {
       status: 'waiting',
       progress: 0,
       remaining: null,
+      rate: null,
+      model: job.model,
       output: null,
       warnings: [],
       verdict: null,
+      judged: null,
       problem: null,
     }
     // Only what has ended leaves the list: everything else must stay in sight to be cancelled.
@@ -91,7 +96,7 @@ export class Jobs implements AsyncDisposable {
     const stay = this.#state.value.filter(({ status }) => status === 'waiting' || status === 'running' || --spare < 0)
     this.#state.set([...stay, entry])
     this.#waiting.push({ id, job })
-    this.#models.set(id, job.model)
+    if (job.model !== null) this.#models.set(id, job.model)
     if (!this.#running) this.#working = this.#work()
     return id
   }
@@ -138,10 +143,11 @@ export class Jobs implements AsyncDisposable {
 
   async #enhance(id: string, job: NewJob, signal: AbortSignal): Promise<void> {
     const begun = performance.now()
+    const throughput = new Throughput()
     let announced = 0
     this.#patch(id, { status: 'running' })
     try {
-      const { output, warnings, verdict, before, after, inputUnits, provenance, facts, original } = await enhanceFile(
+      const { output, warnings, verdict, judged, before, after, inputUnits, provenance, facts, original } = await enhanceFile(
         {
           path: job.path,
           name: job.name,
@@ -150,20 +156,25 @@ export class Jobs implements AsyncDisposable {
           pixelSizeUm: job.pixelSizeUm,
           preview: false,
           signal,
-          onProgress: (progress) => {
+          onModel: (model) => {
+            this.#models.set(id, model)
+            this.#patch(id, { model })
+          },
+          onProgress: (progress, done) => {
             const now = performance.now()
+            const rate = throughput.rate(now, done)
             if (now - announced < announceMs) return
             announced = now
-            this.#patch(id, { progress, remaining: secondsLeft(now - begun, progress) })
+            this.#patch(id, { progress, rate, remaining: secondsLeft(now - begun, progress) })
           },
         },
         this.options,
       )
       this.#keep(id, { before, after, inputUnits, provenance, facts, original })
-      this.#patch(id, { status: 'done', progress: 1, remaining: 0, output, warnings: [...warnings], verdict })
+      this.#patch(id, { status: 'done', progress: 1, rate: null, remaining: 0, output, warnings: [...warnings], verdict, judged })
     } catch (error) {
-      if (isAbort(error)) this.#patch(id, { status: 'cancelled', remaining: null })
-      else this.#patch(id, { status: 'failed', remaining: null, problem: sentence(error) })
+      if (isAbort(error)) this.#patch(id, { status: 'cancelled', rate: null, remaining: null })
+      else this.#patch(id, { status: 'failed', rate: null, remaining: null, problem: sentence(error) })
     }
   }
 

@@ -99,7 +99,7 @@ function stateOf({ usable, valid, problem, takes }: ModelSummary): string {
 }
 
 function lineOf(model: ModelSummary): string {
-  return `${model.id}  ${model.version}  ${model.name} (${stateOf(model)})`
+  return `${model.id}  ${model.version}  ${model.name}${model.purpose && `: ${model.purpose}`} (${stateOf(model)})`
 }
 
 function inWords(model: ModelSummary, details: ModelDetails): string {
@@ -115,6 +115,7 @@ function inWords(model: ModelSummary, details: ModelDetails): string {
   const optional = (label: string, value: string) => (value ? [row(label, value)] : [])
   return [
     lineOf(model),
+    ...optional('for', model.purpose),
     ...(model.description ? [model.description] : []),
     ...model.notes.map((note) => `Note: ${note}`),
     row('license', model.license || 'not stated'),

@@ -74,9 +74,9 @@ export function gravestVerdict(planes: readonly JudgedPlane[]): Verdict {
 
 const words = { fine: 'fine', caution: 'caution', 'do-not-use': 'do not use' } as const
 
-/** One line for a person: "verdict: caution – reason". */
-export function verdictLine(verdict: Verdict | null): string {
-  if (!verdict) return 'verdict: none – the instruments judge networks that take one plane at a time, and planes that fit in memory.'
+/** One line for a person: "verdict: caution – reason". `judged`: what was, or why nothing was, as a sentence. */
+export function verdictLine(verdict: Verdict | null, judged: string): string {
+  if (!verdict) return `verdict: none – ${judged}`
   const { level, reasons } = verdict
-  return `verdict: ${words[level]}${reasons.length > 0 ? ` – ${reasons.map(({ message }) => message).join(' ')}` : ''}`
+  return `verdict: ${words[level]}${reasons.length > 0 ? ` – ${reasons.map(({ message }) => message).join(' ')}` : ''} (${judged.replace(/\.$/, '')})`
 }

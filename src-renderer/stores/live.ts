@@ -15,6 +15,7 @@ export const useLive = defineStore('live', () => {
     model: null,
     cameraFps: 0,
     inferenceFps: 0,
+    inferenceMegapixels: 0,
     inferenceDropped: 0,
     cameraDropped: 0,
     latencyMs: null,

@@ -13,6 +13,7 @@ import { benchHostDelay } from './host-delay.ts'
 import { benchLive } from './live.ts'
 import { holds, type Measured } from './measure.ts'
 import { benchPipeline } from './pipeline.ts'
+import { benchPlanes } from './planes.ts'
 import { benchPreview } from './preview.ts'
 import { benchRecord } from './record.ts'
 import { benchSerial } from './serial.ts'
@@ -25,6 +26,7 @@ const benches: Readonly<Record<string, () => Promise<Measured>>> = {
   'guard-cost': benchGuard,
   'pipeline-efficiency-512': () => benchPipeline(512, 24),
   'pipeline-efficiency-4096': () => benchPipeline(4096, 2),
+  'planes-together': () => benchPlanes(16),
   'tiled-memory-mib': () => benchTiledMemory(folder),
   'serial-added-latency-ms': benchSerial,
   'preview-efficiency': benchPreview,

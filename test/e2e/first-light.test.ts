@@ -1,25 +1,24 @@
 /** The whole path in a real browser: start, focus by keyboard, enhance, compare with the truth, snap, reopen, and lose the window. */
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { launchChromium, type PageFaults, watchFaults } from '#test/helpers/chromium.ts'
+import type { PageFaults } from '#test/helpers/chromium.ts'
 import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
+import { openPage, type TestPage } from '#test/helpers/page.ts'
 import { enlargeTwice, fittedPsnr } from '#test/helpers/similarity.ts'
 
 let app: TestHeadless
-let browser: Browser
+let opened: TestPage
 let page: Page
 let faults: PageFaults
 
 beforeAll(async () => {
   app = await startTestHeadless()
-  browser = await launchChromium()
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 } })
-  faults = await watchFaults(page)
-  await page.goto(app.url)
+  opened = await openPage(app.url)
+  ;({ page, faults } = opened)
 })
 
 afterAll(async () => {
-  await browser?.close()
+  await opened?.[Symbol.asyncDispose]()
   await app?.[Symbol.asyncDispose]()
 })
 

@@ -2,16 +2,17 @@
 import { spawn } from 'node:child_process'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { demoChannels, demoObjectives } from '#main/devices/demo.ts'
 import { rootFolder } from '#main/processes.ts'
-import { launchChromium, type PageFaults, watchFaults } from '#test/helpers/chromium.ts'
+import type { PageFaults } from '#test/helpers/chromium.ts'
 import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
+import { openPage, type TestPage } from '#test/helpers/page.ts'
 import { type EmulatorProcess, emulatorProcess } from '#test/helpers/pty.ts'
 
 let app: TestHeadless
-let browser: Browser
+let opened: TestPage
 let page: Page
 let faults: PageFaults
 let stage: EmulatorProcess
@@ -39,15 +40,12 @@ beforeAll(async () => {
   file = join(app.folder, 'config', 'microscopes', 'bench.json')
   await mkdir(join(app.folder, 'config', 'microscopes'), { recursive: true })
   await writeFile(file, JSON.stringify(configuration))
-  browser = await launchChromium()
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 } })
-  page.setDefaultTimeout(20_000)
-  faults = await watchFaults(page)
-  await page.goto(app.url)
+  opened = await openPage(app.url, 20_000)
+  ;({ page, faults } = opened)
 }, 120_000)
 
 afterAll(async () => {
-  await browser?.close()
+  await opened?.[Symbol.asyncDispose]()
   await app?.[Symbol.asyncDispose]()
   await stage?.[Symbol.asyncDispose]()
   await light?.[Symbol.asyncDispose]()

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { parse, stringify } from 'yaml'
 import { readNpy } from '#main/inference/bioimage-io/npy.ts'
 import { readPackage } from '#main/inference/catalog.ts'
 import { loadWeights } from '#main/inference/load-weights.ts'
@@ -101,6 +102,48 @@ describe('the self-test', () => {
     expect(inference.models.value.find(({ id }) => id === 'volume')).toMatchObject({ usable: true, test: { passed: false } })
   })
 
+  test('an image of several channels is brought to the pixels that the network was made for, and it is said', async () => {
+    // A slope, which the resampling (Catmull–Rom) keeps exactly but for the edges; pixels are areas, so they meet at their borders.
+    const slope = (width: number, height: number, size: number) =>
+      Float32Array.from({ length: 2 * width * height }, (_, i) => {
+        const [x, y] = [(i % width) + 0.5, (Math.floor(i / width) % height) + 0.5]
+        return 50 + size * (3 * x + 2 * y)
+      })
+    const ask = { model: 'twice', priority: 'batch' } as const
+    const fine = await inference.predictImage({ ...ask, dims: [1, 2, 1, 40, 56], data: slope(56, 40, 0.4), pixelSizeUm: 0.4 })
+    const coarse = await inference.predictImage({ ...ask, dims: [1, 2, 1, 20, 28], data: slope(28, 20, 0.8), pixelSizeUm: 0.8 })
+    const [a, b] = [fine.images[0], coarse.images[0]]
+    expect(b).toMatchObject({ dims: [1, 2, 1, 80, 112], pixelSizeUm: 0.2 })
+    expect(coarse.provenance.warnings).toEqual([expect.stringMatching(/0\.8 µm were resampled to the network's 0\.4 µm/)])
+    expect(fine.provenance.warnings).toEqual([])
+    for (let c = 0; c < 2; c++)
+      for (let y = 24; y < 56; y++)
+        for (let x = 24; x < 88; x++) {
+          const at = (c * 80 + y) * 112 + x
+          expect(b?.data[at]).toBeCloseTo(a?.data[at] as number, 3)
+        }
+  })
+
+  test('a network that only tells what an image shows is described so, is tested, and enhances nothing', async () => {
+    const path = join(folder, 'teller')
+    await cp(join(packages, 'valid'), path, { recursive: true })
+    const own = { task: 'classification', modality: 'widefield', pixel_sizes_um: [0.1, 0.4], numerical_aperture: { input: 0.95 } }
+    const file = join(path, 'rdf.yaml')
+    const description = parse(await readFile(file, 'utf8'))
+    await writeFile(file, stringify({ ...description, config: { deepscope: own } }))
+    await inference.library.refresh()
+    expect(inference.models.value.find(({ id }) => id === 'teller')).toMatchObject({
+      ...{ usable: true, images: false, task: 'classification', modality: 'widefield' },
+      purpose: 'Tells what an image shows, widefield, NA 0.95, pixels of 0.1 to 0.4 µm',
+      notes: [expect.stringMatching(/makes no image/)],
+    })
+    expect(await inference.testModel('teller')).toMatchObject({ passed: true })
+    await expect(inference.useOf('teller')).rejects.toMatchObject({
+      kind: 'ModelInvalid',
+      message: expect.stringMatching(/tells what an image shows .* cannot be enhanced with it/),
+    })
+  })
+
   test('an image of several axes goes through the process, and comes back with its pixels’ size', async () => {
     const { images, provenance } = await inference.predictImage({
       model: 'twice',
@@ -125,7 +168,7 @@ describe('the self-test', () => {
       const { provenance } = await inference.predictImage({ model: 'twice', dims: [1, 2, 1, 16, 16], data, pixelSizeUm, priority: 'batch' })
       return provenance.warnings.join()
     }
-    expect(await ask(0.65)).toMatch(/0\.65 µm.*0\.4 µm.*not resampled/)
+    expect(await ask(0.65)).toMatch(/0\.65 µm were resampled to the network's 0\.4 µm.*with care/)
     expect(await ask(null)).toMatch(/unknown/)
   })
 

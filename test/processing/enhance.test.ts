@@ -107,11 +107,23 @@ describe('enhancing a TIFF', () => {
   test('a picture too large for memory is worked through in bands, and comes out as any other', async () => {
     const path = await makeTiff('large.ome.tif', { shape: [4300, 4200], dtype: 'uint16', save: micron })
     const progress: number[] = []
-    const { output, before, after, warnings } = await enhance(path, { onProgress: (fraction) => progress.push(fraction) })
+    const done: number[] = []
+    const { output, before, after, warnings, judged, verdict } = await enhance(path, {
+      onProgress: (fraction, { megapixels }) => {
+        progress.push(fraction)
+        done.push(megapixels)
+      },
+    })
     const read = await readBack(output, path)
     expect(read.shape).toEqual([2, 4300, 4200])
     expect(read.difference).toBeLessThan(1e-3)
-    expect(warnings.join()).toMatch(/not judged/)
+    // What was judged is said, beside the verdict and in the file.
+    expect(judged).toMatch(/^A window of 10\d\d × \d+ pixels in the middle of the plane was judged/)
+    expect(verdict).not.toBeNull()
+    expect(read.ome).toMatch(/K="Judged">A window of/)
+    expect(read.ome).toMatch(/K="Verdict">/)
+    expect(warnings).toEqual([])
+    expect(Math.max(...done)).toBeCloseTo(4.3 * 4.2, 6)
     expect([before.width, before.height, after.width, after.height]).toEqual([1400, 1433, 1400, 1433])
     for (let i = 0; i < before.data.length; i += 997) {
       expect(Math.abs((before.data[i] as number) - (after.data[i] as number))).toBeLessThan(0.51)

@@ -77,9 +77,18 @@ describe('jobs', () => {
     expect(seen).toContain('running,waiting')
     expect(find(jobs, first)).toMatchObject({ status: 'done', progress: 1, remaining: 0, problem: null })
     expect(find(jobs, first)?.warnings.join()).toMatch(/pixel size is unknown/)
+    expect(find(jobs, first)).toMatchObject({ judged: 'The whole plane was judged.', rate: null, model: 'echo' })
     await access(find(jobs, first)?.output ?? '')
     const { before, after, provenance } = await jobs.result(second)
     expect([before.width, after.width, provenance.model]).toEqual([64, 128, 'echo'])
+  })
+
+  test('for which nobody has chosen a network get the one that suits them, and say which', async () => {
+    await using jobs = newJobs()
+    const id = jobs.start(job({ model: null, pixelSizeUm: 0.325 }))
+    await ended(jobs, id)
+    // No package here says what it is for: the first of those that take images.
+    expect(find(jobs, id)).toMatchObject({ status: 'done', model: 'delay' })
   })
 
   test('that fail say why, and the next one runs', async () => {
@@ -96,7 +105,7 @@ describe('jobs', () => {
 
   test('can be cancelled while they wait and while they run, and uploads are removed', async () => {
     await using jobs = newJobs()
-    const slow = await writeTiff('slow.ome.tif', 2500, 2e4)
+    const slow = await writeTiff('slow.ome.tif', 2500, 4e4)
     const upload = join(folder, 'upload-1')
     const queued = join(folder, 'upload-2')
     await copyFile(slow, upload)
@@ -104,6 +113,9 @@ describe('jobs', () => {
     const running = jobs.start(job({ path: upload, temporary: true, name: 'slow.ome.tif', model: 'delay' }))
     const waiting = jobs.start(job({ path: queued, temporary: true, name: 'slow too.tif', model: 'delay' }))
     await expect.poll(() => find(jobs, running)?.progress, { timeout: 15_000 }).toBeGreaterThan(0)
+    // 2500² pixels: it is said how many go through in a second.
+    await expect.poll(() => find(jobs, running)?.rate?.megapixels ?? 0, { timeout: 15_000 }).toBeGreaterThan(0)
+    expect(find(jobs, running)?.rate?.planes).toBeCloseTo((find(jobs, running)?.rate?.megapixels ?? 0) / 6.25, 6)
     await expect(jobs.result(running)).rejects.toMatchObject({ kind: 'Busy' })
     jobs.cancel(waiting)
     jobs.cancel(running)

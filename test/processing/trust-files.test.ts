@@ -115,7 +115,12 @@ describe('the table', () => {
     expect(row).toBe(`0,0,0,0,caution,,,,,,,arbitrary,"'=Unknown, “and” ""quoted""."`)
   })
   test('sums up in one line', () => {
-    expect(verdictLine(report.verdict)).toBe('verdict: caution – =Unknown, “and” "quoted".')
-    expect(verdictLine({ level: 'do-not-use', reasons: [] })).toBe('verdict: do not use')
+    expect(verdictLine(report.verdict, 'Every plane was judged.')).toBe(
+      'verdict: caution – =Unknown, “and” "quoted". (Every plane was judged)',
+    )
+    expect(verdictLine({ level: 'do-not-use', reasons: [] }, 'The whole plane was judged.')).toBe(
+      'verdict: do not use (The whole plane was judged)',
+    )
+    expect(verdictLine(null, 'Not judged, because it is a label.')).toBe('verdict: none – Not judged, because it is a label.')
   })
 })

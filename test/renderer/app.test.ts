@@ -1,12 +1,13 @@
 /** The window in a real browser, on a host that notes what it is asked. */
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AppError } from '#shared/errors.ts'
-import { launchChromium, type PageFaults, watchFaults } from '#test/helpers/chromium.ts'
+import { launchChromium, type PageFaults } from '#test/helpers/chromium.ts'
+import { openPage, type TestPage } from '#test/helpers/page.ts'
 import { type FakeHost, startFakeHost } from './fake-host.ts'
 
 let host: FakeHost
-let browser: Browser
+let opened: TestPage
 let page: Page
 let faults: PageFaults
 
@@ -17,16 +18,12 @@ const drawnPicture = '[data-testid=viewer][data-frames]:not([data-frames="0"])'
 
 beforeAll(async () => {
   host = await startFakeHost()
-  browser = await launchChromium()
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 }, timezoneId: 'UTC', locale: 'en-GB' })
-  page.setDefaultTimeout(15_000)
-  faults = await watchFaults(page)
-  await page.goto(host.createLink())
-  await page.waitForSelector('[data-testid=app][data-ready=true]')
+  opened = await openPage(host.createLink())
+  ;({ page, faults } = opened)
 })
 
 afterAll(async () => {
-  await browser?.close()
+  await opened?.[Symbol.asyncDispose]()
   await host?.[Symbol.asyncDispose]()
 })
 
@@ -283,6 +280,9 @@ describe('sessions, models and files', () => {
     expect(await card.locator('script').count()).toBe(0)
     await page.getByTestId('models-list').getByText('Broken network').click()
     expect(await text('model-problem')).toContain('does not match its hash')
+    expect(await text('model-field')).toBe('weights.onnx.sha256')
+    expect(await text('model-test-refused')).toContain('see weights.onnx.sha256 above')
+    expect(await page.getByTestId('model-test-run').isDisabled()).toBe(true)
     expect(await page.getByTestId('model-use').isDisabled()).toBe(true)
   })
 
@@ -320,12 +320,56 @@ describe('sessions, models and files', () => {
     await page.getByTestId('network-badge').waitFor()
   })
 
+  it('says of a file in work how far it is, how quick, how long still, and of a finished one what was judged', async () => {
+    expect(await text('job-rate')).toBe('3.4 Mpx/s, 0.82 planes/s')
+    const job = page.getByTestId('job').filter({ hasText: 'stack.tif' })
+    expect(await job.textContent()).toMatch(/Enhancing, 43 %[\s\S]*3\.4 Mpx\/s[\s\S]*1:14 left/)
+    host.states.jobs.set(
+      host.states.jobs.value.map((each) =>
+        each.file === 'stack.tif' ? { ...each, status: 'done', rate: null, judged: 'Not judged, because the network takes stacks.' } : each,
+      ),
+    )
+    await page.getByText('Not judged, because the network takes stacks.').waitFor()
+  })
+
   it('a file that is no TIFF is refused in a sentence', async () => {
     const chooser = page.waitForEvent('filechooser')
     await page.getByTestId('choose-files').click()
     await (await chooser).setFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('x') })
     await page.getByText('“notes.txt” is not a TIFF file.').waitFor()
     expect(await page.getByTestId('enhance-dialog').count()).toBe(0)
+  })
+})
+
+describe('what runs the networks', () => {
+  it('stands in the status bar, with how quick it is and why the others do not run, and can be chosen', async () => {
+    const before = host.states.live.value
+    host.states.live.patch({ running: true, enhance: true, inferenceFps: 6.2, inferenceMegapixels: 6.5 })
+    await expect.poll(() => text('network-rate'), patience).toBe('6.5 Mpx/s')
+    expect(await text('rates')).toMatch(/Network 6\.2[\s\S]*frames\/s/)
+    host.states.live.set(before)
+    expect(await text('provider')).toBe('Network on CPU')
+    await page.getByTestId('provider').hover()
+    await page.getByRole('tooltip').filter({ hasText: 'cuda: the CUDA libraries are not installed' }).first().waitFor({ state: 'attached' })
+    await page.getByTestId('provider').click()
+    const reasons = page.getByTestId('settings').locator('.reasons li')
+    expect(await reasons.allTextContents()).toEqual([
+      expect.stringMatching(/^cuda\s+the CUDA libraries are not installed/),
+      expect.stringMatching(/^webgpu\s+no graphics adapter/),
+      expect.stringMatching(/^cpu, used\s+always works/),
+    ])
+    await page.getByTestId('provider-setting').selectOption('webgpu')
+    await expect.poll(() => callsOf('settings.change'), patience).toContainEqual({ provider: 'webgpu' })
+  })
+
+  it('is the network that suits the picture, or the one that is chosen', async () => {
+    expect(await page.getByTestId('model').locator('option').allTextContents()).toEqual([
+      'Automatic',
+      expect.stringContaining('Widefield super-resolution'),
+      expect.stringContaining('Broken network (cannot be used)'),
+    ])
+    await page.getByTestId('model').selectOption('')
+    await expect.poll(() => callsOf('settings.change'), patience).toContainEqual({ model: '' })
   })
 })
 

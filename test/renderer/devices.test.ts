@@ -1,12 +1,13 @@
 /** Choosing, finding and describing a microscope, and files dropped on the window, in a real browser. */
-import type { Browser, Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AppError } from '#shared/errors.ts'
-import { launchChromium, type PageFaults, watchFaults } from '#test/helpers/chromium.ts'
+import type { PageFaults } from '#test/helpers/chromium.ts'
+import { openPage, type TestPage } from '#test/helpers/page.ts'
 import { type FakeHost, startFakeHost } from './fake-host.ts'
 
 let host: FakeHost
-let browser: Browser
+let opened: TestPage
 let page: Page
 let faults: PageFaults
 
@@ -15,16 +16,12 @@ const callsOf = (name: string) => host.calls.filter((call) => call.name === name
 
 beforeAll(async () => {
   host = await startFakeHost()
-  browser = await launchChromium()
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 }, timezoneId: 'UTC', locale: 'en-GB' })
-  page.setDefaultTimeout(15_000)
-  faults = await watchFaults(page)
-  await page.goto(host.createLink())
-  await page.waitForSelector('[data-testid=app][data-ready=true]')
+  opened = await openPage(host.createLink())
+  ;({ page, faults } = opened)
 })
 
 afterAll(async () => {
-  await browser?.close()
+  await opened?.[Symbol.asyncDispose]()
   await host?.[Symbol.asyncDispose]()
 })
 
@@ -111,6 +108,34 @@ describe('a file dropped on the page', () => {
     await page.getByText('Drop TIFF images to enhance them').waitFor()
     await page.dispatchEvent('body', 'dragleave', { dataTransfer: data })
     await expect.poll(() => page.getByText('Drop TIFF images to enhance them').count(), patience).toBe(0)
+  })
+
+  it('is taken in where it is a model’s zip, and shown', async () => {
+    await drop([{ name: 'nuclei.zip', bytes: 2000 }])
+    await expect.poll(() => page.url(), patience).toContain('/models/nuclei')
+    await page.getByTestId('model-card').getByText('UNet 2D Nuclei Broad').first().waitFor()
+    expect(host.uploads.get('nuclei.zip')).toBe(2000)
+    expect(callsOf('models.import')).toEqual([{ upload: expect.any(String) }])
+  })
+
+  it('a folder is refused by a browser, which cannot read it, and taken in by its path on the desktop', async () => {
+    // What the preload offers on the desktop, and what a browser says of a folder that is dropped.
+    const asDesktop = (on: boolean) =>
+      page.evaluate((desktop) => {
+        const place = window as unknown as { deepscope?: object }
+        if (desktop) place.deepscope = { pathForFile: (file: File) => `/home/lab/${file.name}` }
+        else delete place.deepscope
+        DataTransferItem.prototype.webkitGetAsEntry = function () {
+          return { isDirectory: true, name: this.getAsFile()?.name } as FileSystemEntry
+        }
+      }, on)
+    await asDesktop(false)
+    await drop([{ name: 'my-network', bytes: 0 }])
+    await page.getByText('“my-network” is not a TIFF file.').waitFor()
+    await asDesktop(true)
+    await drop([{ name: 'my-network', bytes: 0 }])
+    await expect.poll(() => callsOf('models.import').at(-1), patience).toEqual({ path: '/home/lab/my-network' })
+    await asDesktop(false)
   })
 
   it('asks for its pixel size, is sent in parts and becomes a job', async () => {

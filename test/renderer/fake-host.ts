@@ -241,7 +241,13 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         return null
       },
       'live.enhance': ({ on }) => {
-        states.live.patch({ enhance: on, model: fakeProvenance.model, inferenceFps: on ? 6.2 : 0, latencyMs: on ? 180 : null })
+        states.live.patch({
+          enhance: on,
+          model: fakeProvenance.model,
+          inferenceFps: on ? 6.2 : 0,
+          inferenceMegapixels: on ? 6.5 : 0,
+          latencyMs: on ? 180 : null,
+        })
         return null
       },
       'live.probe': ({ u, v }) => {
@@ -295,9 +301,12 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
           status: 'done',
           progress: 1,
           remaining: 0,
+          rate: null,
+          model: 'widefield-sr',
           output: '/data/cells.enhanced.ome.tif',
           warnings: ['The pixel size is not known: the network’s scale could not be checked.'],
           verdict: fakeReport('caution').verdict,
+          judged: 'Every plane was judged.',
           problem: null,
         }
         const waiting: Job = {
@@ -307,9 +316,12 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
           status: 'running',
           progress: 0.43,
           remaining: 74,
+          rate: { megapixels: 3.42, planes: 0.82 },
+          model: 'widefield-sr',
           output: null,
           warnings: [],
           verdict: null,
+          judged: null,
         }
         states.jobs.set([waiting, job])
         return { job: job.id }

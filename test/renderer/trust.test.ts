@@ -1,15 +1,16 @@
 /** What the window says of a network's picture: in a real browser, on a host whose verdicts are set by the test. */
-import type { Browser, Locator, Page } from 'playwright-core'
+import type { Locator, Page } from 'playwright-core'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { AppError } from '#shared/errors.ts'
 import type { TrustReport } from '#shared/trust.ts'
-import { launchChromium, type PageFaults, watchFaults } from '#test/helpers/chromium.ts'
+import type { PageFaults } from '#test/helpers/chromium.ts'
+import { openPage, type TestPage } from '#test/helpers/page.ts'
 import { type FakeHost, startFakeHost } from './fake-host.ts'
 import { fakeReport } from './fake-trust.ts'
 
 let host: FakeHost
-let browser: Browser
+let opened: TestPage
 let page: Page
 let faults: PageFaults
 
@@ -35,11 +36,8 @@ async function colorAt(u: number, v: number): Promise<number[]> {
 
 beforeAll(async () => {
   host = await startFakeHost()
-  browser = await launchChromium()
-  page = await browser.newPage({ viewport: { width: 1280, height: 720 }, timezoneId: 'UTC', locale: 'en-GB' })
-  page.setDefaultTimeout(15_000)
-  faults = await watchFaults(page)
-  await page.goto(host.createLink())
+  opened = await openPage(host.createLink())
+  ;({ page, faults } = opened)
   await page.getByTestId('start-demo').click()
   await page.waitForSelector('[data-testid=viewer][data-frames]:not([data-frames="0"])')
   await page.getByTestId('enhance-toggle').click()
@@ -47,7 +45,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
-  await browser?.close()
+  await opened?.[Symbol.asyncDispose]()
   await host?.[Symbol.asyncDispose]()
 })
 

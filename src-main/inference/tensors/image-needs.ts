@@ -11,10 +11,16 @@ export interface ImageNeeds {
 export function imageNeeds({
   inputs,
   outputs,
+  task,
 }: {
+  /** See `NetworkModel.task`. */
+  readonly task?: string | null
   readonly inputs: readonly TensorDescription[]
   readonly outputs: readonly TensorDescription[]
 }): ImageNeeds {
+  if (task === 'classification') {
+    return { possible: false, words: 'It tells what an image shows and makes no image of it, so images cannot be enhanced with it.' }
+  }
   try {
     return { possible: true, words: needsInWords(layOut(inputs, outputs)) }
   } catch (error) {
