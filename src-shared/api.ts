@@ -372,7 +372,8 @@ export const api = {
       path: z.string().max(4096).optional(),
       upload: id.optional(),
       pixelSizeUm: z.number().min(pixelSizeRange.min).max(pixelSizeRange.max).optional(),
-      model: id.optional(),
+      /** Absent: that of the settings. Empty: the one that suits the pixels. */
+      model: z.string().max(200).optional(),
     }),
     z.object({ job: id }),
   ),

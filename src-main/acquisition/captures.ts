@@ -78,7 +78,7 @@ export class Captures {
     })
     const raw = await this.#store(frame, this.#newSession('Snap', 'snap', frame), signal)
     if (!enhanced) return raw
-    const model = live.state.value.model ?? (settings.value.model || (await inference.chosenFor(frame.metadata.pixelSizeUm)))
+    const model = live.state.value.model || settings.value.model || (await inference.chosenFor(frame.metadata.pixelSizeUm))
     const prediction = await inference.predict(
       {
         model,

@@ -42,7 +42,7 @@ export const useJobs = defineStore('jobs', () => {
     chosen.value = pictures
   }
 
-  /** Starts one file; resolves to the job's id, or null when it failed or was cancelled. */
+  /** Starts one file; an empty `model` is the one that suits its pixels. Resolves to the job's id, or null when it failed or was cancelled. */
   async function start(file: File, pixelSizeUm: number | null, model: string): Promise<string | null> {
     try {
       const path = window.deepscope?.pathForFile(file)
@@ -50,7 +50,7 @@ export const useJobs = defineStore('jobs', () => {
       const { job } = await backend.call('enhance.start', {
         ...source,
         ...(pixelSizeUm === null ? {} : { pixelSizeUm }),
-        ...(model ? { model } : {}),
+        model,
       })
       return job
     } catch (error) {
