@@ -25,6 +25,9 @@ const tasks: Readonly<Record<string, string>> = {
   denoising: 'Noise removal',
 }
 
+/** Kinds of microscopes that are known by their letters. */
+const abbreviations = /^(sted|sim|tirf|palm|storm)(-(sted|sim|tirf))?$/i
+
 export interface Purpose {
   /** null: the package does not say. */
   readonly task: string | null
@@ -45,7 +48,8 @@ export function purposeOf(own: unknown): Purpose {
     ? `pixels of ${Math.min(...range)} to ${Math.max(...range)} µm`
     : from !== undefined && `pixels of ${from} µm${grid !== undefined && grid !== from ? ` to ${grid} µm` : ''}`
   const name = task && (tasks[task] ?? task)
-  const kind = modality && [modality, said.target_modality].filter(Boolean).join(' to ')
+  const kinds = [...new Set([modality, said.target_modality].filter((each) => each !== undefined))]
+  const kind = kinds.map((each) => (abbreviations.test(each) ? each.toUpperCase() : each)).join(' to ')
   const objective =
     aperture && `NA ${aperture.input}${aperture.target !== undefined && aperture.target !== aperture.input ? ` to ${aperture.target}` : ''}`
   return {

@@ -56,7 +56,7 @@ describe('what a network is for, in words', () => {
         source_pixel_size_um: 0.025,
         numerical_aperture: { input: 1.4, target: 1.4 },
       },
-      'Super-resolution, confocal to sted, NA 1.4, pixels of 0.025 µm',
+      'Super-resolution, confocal to STED, NA 1.4, pixels of 0.025 µm',
     ],
     [
       {
@@ -67,6 +67,10 @@ describe('what a network is for, in words', () => {
         numerical_aperture: { input: 0.95 },
       },
       'Tells what an image shows, widefield, NA 0.95, pixels of 0.1 to 0.4 µm',
+    ],
+    [
+      { task: 'refocus', modality: 'widefield', target_modality: 'widefield', pixel_size_um: 0.325 },
+      'Refocusing to another depth, widefield, pixels of 0.325 µm',
     ],
     [{ task: 'segmentation of yeast' }, 'segmentation of yeast'],
     [{ modality: 7, pixel_size_um: 'large' }, ''],
