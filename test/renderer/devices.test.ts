@@ -120,14 +120,17 @@ describe('a file dropped on the page', () => {
 
   it('a folder is refused by a browser, which cannot read it, and taken in by its path on the desktop', async () => {
     // What the preload offers on the desktop, and what a browser says of a folder that is dropped.
+    const asked = await page.evaluateHandle(() => DataTransferItem.prototype.webkitGetAsEntry)
+    await page.evaluate(() => {
+      DataTransferItem.prototype.webkitGetAsEntry = function () {
+        return { isDirectory: true, name: this.getAsFile()?.name } as FileSystemEntry
+      }
+    })
     const asDesktop = (on: boolean) =>
       page.evaluate((desktop) => {
         const place = window as unknown as { deepscope?: object }
         if (desktop) place.deepscope = { pathForFile: (file: File) => `/home/lab/${file.name}` }
         else delete place.deepscope
-        DataTransferItem.prototype.webkitGetAsEntry = function () {
-          return { isDirectory: true, name: this.getAsFile()?.name } as FileSystemEntry
-        }
       }, on)
     await asDesktop(false)
     await drop([{ name: 'my-network', bytes: 0 }])
@@ -136,6 +139,9 @@ describe('a file dropped on the page', () => {
     await drop([{ name: 'my-network', bytes: 0 }])
     await expect.poll(() => callsOf('models.import').at(-1), patience).toEqual({ path: '/home/lab/my-network' })
     await asDesktop(false)
+    await page.evaluate((original) => {
+      DataTransferItem.prototype.webkitGetAsEntry = original
+    }, asked)
   })
 
   it('asks for its pixel size, is sent in parts and becomes a job', async () => {
