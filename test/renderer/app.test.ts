@@ -329,7 +329,8 @@ describe('sessions, models and files', () => {
         each.file === 'stack.tif' ? { ...each, status: 'done', rate: null, judged: 'Not judged, because the network takes stacks.' } : each,
       ),
     )
-    await page.getByText('Not judged, because the network takes stacks.').waitFor()
+    await job.getByText('The network takes stacks.').waitFor()
+    expect(await job.getByTestId('job-verdict').textContent()).toContain('Not judged')
   })
 
   it('a file that is no TIFF is refused in a sentence', async () => {
