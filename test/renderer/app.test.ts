@@ -354,6 +354,7 @@ describe('what runs the networks', () => {
     await page.getByRole('tooltip').filter({ hasText: 'cuda: the CUDA libraries are not installed' }).first().waitFor({ state: 'attached' })
     await page.getByTestId('provider').click()
     const reasons = page.getByTestId('settings').locator('.reasons li')
+    await reasons.first().waitFor()
     expect(await reasons.allTextContents()).toEqual([
       expect.stringMatching(/^cuda\s+the CUDA libraries are not installed/),
       expect.stringMatching(/^webgpu\s+no graphics adapter/),
