@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { readCatalog, readPackage } from '#main/inference/catalog.ts'
+import { useOf } from '#main/inference/image-answers.ts'
+import type { NetworkModel } from '#main/inference/package.ts'
 import { rootFolder } from '#main/processes.ts'
 import { writePackage } from './packages.ts'
 
@@ -48,6 +50,15 @@ describe('the catalog', () => {
     expect(entry?.summary.problem).toBeNull()
     expect(entry?.model).toMatchObject({ gridUm: 0.325, trainedUm: [0.65, 0.325], scaleChannel: 1 })
     expect(entry?.summary.card).toContain('#')
+  })
+
+  test('the network of protein location that comes with the application is no network for enhancing, and says so', async () => {
+    const entry = await readPackage(join(rootFolder, 'models', 'localization'))
+    expect(entry?.summary).toMatchObject({ usable: true, images: false, problem: null, task: 'classification' })
+    expect(entry?.model).toBeNull()
+    expect(() => useOf(entry?.network as NetworkModel)).toThrow(
+      '“Protein location in cells”: It tells what an image shows and makes no image of it',
+    )
   })
 
   test('passes over missing folders, files and folders without a description', async () => {

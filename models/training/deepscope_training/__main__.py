@@ -1,4 +1,4 @@
-"""Command line: python3 -m deepscope_training {pool,train,export,evaluate,time,lookout,all} PACKAGE."""
+"""Command line: python3 -m deepscope_training {pool,train,export,evaluate,time,lookout,all} PACKAGE, or crossvalidate FOLDER."""
 
 import argparse
 import dataclasses
@@ -29,12 +29,18 @@ def parse(arguments):
 
 
 def main(arguments=None):
-    options = parse(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = None if arguments[:1] == ["crossvalidate"] else parse(arguments)
     try:
         try:
             import torch
         except ImportError as error:
             raise TrainingError("PyTorch is not installed; on Debian: sudo apt install python3-torch python3-scipy python3-yaml python3-tifffile python3-matplotlib.") from error
+        if options is None:
+            from .localization import crossvalidate
+
+            crossvalidate.run(crossvalidate.parse(arguments[1:]))
+            return 0
         if options.threads:
             torch.set_num_threads(options.threads)
         run(options)
@@ -42,7 +48,7 @@ def main(arguments=None):
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted; the same command goes on from the last checkpoint.", file=sys.stderr)
+        print("Interrupted; the same command goes on from the last checkpoint or fold.", file=sys.stderr)
         return 130
     return 0
 

@@ -19,8 +19,13 @@ def table(rows, digits=3, heads=None):
     return "\n".join(lines + ["| " + " | ".join(cell(v, digits) for v in row.values()) + " |" for row in rows])
 
 
+def short(value):
+    """A number as JavaScript writes it too: 351, not 351.0."""
+    return int(value) if float(value).is_integer() else value
+
+
 def bars(items):
-    lines = [f"| `{b['name']}` | {b['value']} | {b['must']} | {'yes' if b['holds'] else '**no**'} |" for b in items]
+    lines = [f"| `{b['name']}` | {short(b['value'])} | {b['must']} | {'yes' if b['holds'] else '**no**'} |" for b in items]
     return "\n".join(["| bar | value | must be | holds |", "| --- | ---: | --- | --- |", *lines])
 
 
@@ -29,7 +34,7 @@ def verdict(items):
     missed = [b for b in items if not b["holds"]]
     if not missed:
         return f"All {len(items)} bars hold (table below)."
-    listed = "\n".join(f"- `{b['name']}` is {b['value']}; it must be {b['must']}." for b in missed)
+    listed = "\n".join(f"- `{b['name']}` is {short(b['value'])}; it must be {b['must']}." for b in missed)
     return f"**{len(missed)} of {len(items)} bars are missed:**\n\n{listed}"
 
 

@@ -1,0 +1,92 @@
+"""What may be chosen for a network of protein location. Lengths in µm."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Optics:
+    pixel: list
+    na: list
+    index: float
+    wavelengths: list
+    spherical: list
+    focus: float
+    sectioned: float
+
+
+@dataclass(frozen=True)
+class Camera:
+    photons: list
+    background: list
+    offset: list
+    gain: list
+    read_noise: list
+    hot_pixels: float
+    eight_bit: float
+    saturated: float
+
+
+@dataclass(frozen=True)
+class Data:
+    field: int
+    depth: list
+    odd: float
+    haze: float
+    fields: int
+    least: int
+
+
+@dataclass(frozen=True)
+class Normalisation:
+    percentiles: list
+    jitter: float
+    offset_jitter: float
+
+
+@dataclass(frozen=True)
+class Network:
+    widths: list
+    direct: int
+
+
+@dataclass(frozen=True)
+class Training:
+    batch: int
+    patch: int
+    zoom: list
+    steps: int
+    rate: float
+    warm_up: int
+    checkpoint_every: int
+    validate_every: int
+    validation_fields: int
+    uniform: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    grid: float
+    fields: int
+    photons: list
+    pixels: list
+    side: int
+    false_alarm: float
+
+
+@dataclass(frozen=True)
+class Config:
+    name: str
+    kind: str
+    seed: int
+    optics: Optics
+    camera: Camera
+    data: Data
+    normalisation: Normalisation
+    network: Network
+    training: Training
+    evaluation: Evaluation
+
+    @property
+    def pixels(self):
+        """Pixel sizes that the network sees in training, µm: smallest and largest."""
+        return [round(self.optics.pixel[0] / self.training.zoom[1], 3), round(self.optics.pixel[1] / self.training.zoom[0], 3)]
