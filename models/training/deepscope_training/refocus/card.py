@@ -55,6 +55,14 @@ def figure(config, network, named, path):
     plt.close(grid)
 
 
+def depth_of_field(rows):
+    """The range that refocusing gives, where it was measured."""
+    if not rows:
+        return ""
+    said = "Range of distances in which width, height and sign hold, and the range over which the raw image shows a bead within 1.2 of its width in focus:"
+    return f"{said}\n\n{table(rows, 2)}\n"
+
+
 def adversary(config, training, rows):
     """What is said of the adversary."""
     wanted = config.training.adversarial
@@ -121,10 +129,7 @@ distance|; sign errors: beads whose sharpest plane is on the wrong side.
 
 {table(tables['beads'])}
 
-Range of distances in which width, height and sign hold, and the range over which the raw image shows a bead within 1.2 of its width in focus:
-
-{table(tables['field_depth'], 2)}
-
+{depth_of_field(tables['field_depth'])}
 ## The map of distances
 
 PSNR at {beads.LEVEL} photons and more with the right distance, another one, and the opposite one.

@@ -134,10 +134,12 @@ def entries_seen(config, network, report):
 
 
 def bead_table(config, network, report):
-    """Rows of `beads.measure` at a bright and a dimmer level, and the widths they are relative to."""
-    reach = int(config.data.reach)
-    rows = []
-    for photons, distances in ((BRIGHT, range(-reach, reach + 1)), (BRIGHT // 5, (-reach, -5, 0, 5, reach))):
+    """Rows of `beads.measure` at a bright and a dimmer level (of a confocal target, at few distances: no bar depends on them), and the widths they
+    are relative to."""
+    reach, rows = int(config.data.reach), []
+    few = (-reach, -5, 0, 5, reach)
+    all_of_them = few if config.data.target == "confocal" else range(-reach, reach + 1)
+    for photons, distances in ((BRIGHT, all_of_them), (BRIGHT // 5, few)):
         found, widths = beads.measure(config, network, photons, [float(d) for d in distances], report)
         rows += found
     return rows, widths
@@ -205,14 +207,16 @@ def run(config, work, out, report=print):
     report("held-out specimens made")
     held, held_answers = table(config, network, named, report)
     bead_rows, widths = bead_table(config, network, report)
-    raw = beads.raw_range(config)
-    depth = beads.depth_of_field([r for r in bead_rows if r["photons"] == BRIGHT])
+    depths = []
+    if config.data.target != "confocal":
+        raw, depth = beads.raw_range(config), beads.depth_of_field([r for r in bead_rows if r["photons"] == BRIGHT])
+        depths = [{"network_um": depth, "raw_um": raw, "ratio": depth / raw}]
     tables = {
         "held_out": held,
         "gains": gains(config, held),
         "beads": bead_rows,
         "bead_widths": [widths],
-        "field_depth": [{"network_um": depth, "raw_um": raw, "ratio": depth / raw}],
+        "field_depth": depths,
         "shuffle": shuffled(config, network, named, report),
         "empty": checks.empty(config, network),
         "spots": checks.spots(config, network),
