@@ -20,7 +20,9 @@ def table(rows, digits=3, heads=None):
 
 
 def short(value):
-    """A number as JavaScript writes it too: 351, not 351.0."""
+    """A number as JavaScript writes it too: 351, not 351.0. Words stay as they are."""
+    if isinstance(value, str):
+        return value
     return int(value) if float(value).is_integer() else value
 
 

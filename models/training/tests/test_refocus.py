@@ -228,6 +228,7 @@ class Measurement(unittest.TestCase):
         bars = [{"name": "false-energy", "value": 0.02, "holds": False, "must": "≤ 0.01"}, {"name": "mib", "value": 3, "holds": True, "must": "≤ 8"}]
         self.assertIn("1 of 2 bars are missed", markdown.verdict(bars))
         self.assertIn("`false-energy` is 0.02", markdown.verdict(bars))
+        self.assertIn("`axial` | not measurable |", markdown.bars([{"name": "axial", "value": "not measurable", "holds": False, "must": "1"}]))
 
 
 def measured(**changes):
