@@ -144,7 +144,7 @@ Beyond the range (beads in one plane). The application flags such distances: the
 
 {table(tables['beyond'], 2)}
 
-Two designs, trained alike for a short time and compared on the same examples; the distance enters at every block (early), or on the way up only, so that planes share one encoding (late). CPU time.
+Two designs, trained alike for a short time and compared on the same examples; the distance enters at every block (early), or on the way up only, so that planes share one encoding (late). CPU time. Shipped: {config.network.dpm}. So short a training does not yet tell the sides of focus apart, so the table says little of quality.
 
 {table(tables['designs'], 2) if tables['designs'] else 'Not compared yet; the early design is shipped.'}
 

@@ -20,7 +20,7 @@ from .networks import MODES
 
 STORED = Path(__file__).parent / "designs.json"
 PLANES, PIXELS = 41, 256
-GROUPS = ((0.0, 3.5), (3.5, 6.5), (6.5, 10.1))  # µm
+GROUPS = ((0.0, 3.5), (3.5, 6.5), (6.5, 10.5))  # µm
 
 
 def stored():
@@ -66,7 +66,7 @@ def run(config, work, pool_folder, steps, report=print):
         network, state = package.load_network(here, Path(work) / mode)
         found, (one, shared) = quality(here, network, fields), cost(network)
         row = {"dpm": mode, "parameters": sum(p.numel() for p in network.parameters()), "steps": state["step"]}
-        row |= {f"{low:g}-{high:.0f} µm, dB (input)": f"{own:.2f} ({raw:.2f})" for (low, high), (raw, own) in found.items()}
+        row |= {f"{low:g}-{high:g} µm, dB (input)": f"{own:.2f} ({raw:.2f})" for (low, high), (raw, own) in found.items()}
         rows.append({**row, f"ms a plane of {PIXELS}², one core": round(1e3 * one), f"the same, {PLANES} planes together": round(1e3 * shared)})
         report(str(rows[-1]))
     text = json.dumps({"package": config.name, "rows": rows}, indent=1, ensure_ascii=False) + "\n"
