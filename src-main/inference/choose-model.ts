@@ -7,6 +7,10 @@ const tolerance = 0.02
 /** What the microscopes of this application give, and most files are. */
 const usualModality = 'widefield'
 
+const improving = new Set(['super-resolution', 'restoration', 'denoising', 'cross-modality'])
+/** They ask for a map of distances beside the image. */
+const needsMore = new Set(['refocus', 'refocusing'])
+
 type Candidate = Pick<ModelSummary, 'id' | 'usable' | 'images' | 'modality' | 'trainedPixelsUm' | 'task'>
 
 /**
@@ -15,8 +19,8 @@ type Candidate = Pick<ModelSummary, 'id' | 'usable' | 'images' | 'modality' | 't
  * Throws ModelInvalid where none can be used.
  */
 export function chooseModel(models: readonly Candidate[], pixelSizeUm: number | null): string {
-  const usable = models.filter((model) => model.usable && model.images)
-  const suited = usable.filter(({ task }) => task === 'super-resolution')
+  const usable = models.filter((model) => model.usable && model.images && !needsMore.has(model.task ?? ''))
+  const suited = usable.filter(({ task }) => improving.has(task ?? ''))
   const matching = suited.filter(({ trainedPixelsUm }) => distance(trainedPixelsUm, pixelSizeUm) <= Math.log(1 + tolerance))
   const remaining = [matching, suited, usable].find(({ length }) => length > 0) ?? []
   const rank = ({ modality, trainedPixelsUm }: Candidate) =>

@@ -8,7 +8,7 @@ const ownSchema = z.object({
   target_modality: z.string().max(100).optional().catch(undefined),
   pixel_size_um: size.optional().catch(undefined),
   source_pixel_size_um: size.optional().catch(undefined),
-  pixel_sizes_um: z.array(size).max(16).optional().catch(undefined),
+  pixel_sizes_um: z.array(size).min(1).max(16).optional().catch(undefined),
   numerical_aperture: z
     .object({ input: size, target: size.optional().catch(undefined) })
     .optional()

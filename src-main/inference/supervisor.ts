@@ -71,6 +71,8 @@ export class Supervisor implements Disposable {
   /** A request was finished: what happened before is forgiven. */
   succeeded(): void {
     this.#deaths = 0
+    // What it said of memory before, it got over.
+    this.#memoryLine = false
   }
 
   /** Another provider means another process. */

@@ -71,7 +71,7 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
         { inference, judge },
       )
       if (options.model === null)
-        io.error(`${name}: network: ${result.provenance.modelName} (${result.provenance.model}), by the size of the pixels`)
+        io.error(`${name}: network: ${result.provenance.modelName} (${result.provenance.model}), chosen automatically`)
       for (const warning of result.warnings) io.error(`${name}: warning: ${warning}`)
       io.error(`${name}: ${verdictLine(result.verdict, result.judged)}`)
       for (const path of [result.output, ...result.others, result.table, result.preview]) if (path) io.out(path)
@@ -90,7 +90,7 @@ export function progressText(fraction: number, elapsedMs: number, rate: Done | n
   const left = secondsLeft(elapsedMs, fraction)
   return [
     `${Math.floor(fraction * 100)} %`,
-    ...(rate ? [`${rate.megapixels.toFixed(1)} Mpx/s`, `${rate.planes.toFixed(1)} planes/s`] : []),
+    ...(rate ? [`${rate.megapixels.toFixed(1)} Mpx/s`, ...(rate.planes >= 0.05 ? [`${rate.planes.toFixed(1)} planes/s`] : [])] : []),
     ...(left === null || fraction === 1 ? [] : [`about ${Math.ceil(left)} s left`]),
   ].join(', ')
 }

@@ -4,6 +4,7 @@ import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { type Pixels, pixelSizeRange } from '#shared/image/frame.ts'
 import type { Verdict } from '#shared/trust.ts'
+import { planeSide } from '../analysis/trust/limits.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
 import type { PictureFacts } from '../analysis/trust/training.ts'
 import type { Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
@@ -119,11 +120,13 @@ async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts
   const normalisations = await measure(work)
   const share = normalisations.length > 0 ? measuringShare : 0
   const report = (done: number) => request.onProgress?.(share + (1 - share) * done, doneOf(source, done))
-  const words = source.planes > 1 ? 'Every plane was judged.' : 'The whole plane was judged.'
+  const part = Math.max(source.width, source.height) > planeSide ? `, in its middle ${planeSide} × ${planeSide} pixels.` : '.'
+  const words = `${source.planes > 1 ? 'Every plane' : 'The plane'} was judged${part}`
   let writer: OmeTiffWriter | null = null
   let first: { readonly before: Picture; readonly after: Picture; readonly prediction: Prediction } | null = null
   try {
     for await (const { plane, data, prediction } of predictions(work, normalisations, report)) {
+      signal?.throwIfAborted()
       const used = normalisations.length > 0 ? normalisations : [prediction.normalisation]
       writer ??= await createWriter(work, output, { ...prediction, scaled: prediction.scale !== null }, used, warningsOf(work, prediction))
       await writer.writePlane(prediction.image)

@@ -14,22 +14,15 @@ export interface Pair {
 }
 
 export async function judgePlane(
-  { source, facts, judge }: Pick<Work, 'source' | 'judge'> & { readonly facts: PictureFacts },
+  { source, facts, judge, request }: Pick<Work, 'source' | 'judge' | 'request'> & { readonly facts: PictureFacts },
   training: Training,
   plane: number,
   { before, after, scale }: Pair,
   { pixelSizeUm }: Pick<Prediction, 'pixelSizeUm'>,
 ): Promise<JudgedPlane> {
   const { sizeC, sizeZ } = source
-  const { report } = await judge.judge({
-    facts,
-    training,
-    input: before,
-    output: after,
-    outputPixelUm: pixelSizeUm,
-    ...(scale ? { scale } : {}),
-    depth: 'plane',
-  })
+  const asked = { facts, training, input: before, output: after, outputPixelUm: pixelSizeUm, ...(scale ? { scale } : {}) }
+  const { report } = await judge.judge({ ...asked, depth: 'plane' }, request.signal)
   return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ), report }
 }
 

@@ -1,7 +1,7 @@
 /** The verdicts on the planes of a file, as a table that any spreadsheet reads: one row a plane. RFC 4180. */
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { instrumentIds, type TrustReport, trustLevels, type Verdict } from '#shared/trust.ts'
+import { instrumentIds, type Reason, type TrustReport, trustLevels, type Verdict } from '#shared/trust.ts'
 import { storageError } from '../storage/disk.ts'
 
 export interface JudgedPlane {
@@ -62,12 +62,15 @@ export async function writeTrustTable(path: string, planes: readonly JudgedPlane
   }
 }
 
+/** Numbers differ from plane to plane; what is said does not. */
+const saying = ({ instrument, level, message }: Reason) => `${instrument} ${level} ${message.replace(/[\d.]+/g, '')}`
+
 /** The gravest verdict of all planes; each reason once. */
 export function gravestVerdict(planes: readonly JudgedPlane[]): Verdict {
   const level = trustLevels[Math.max(...planes.map(({ report }) => trustLevels.indexOf(report.verdict.level)))] ?? 'fine'
   const reasons = planes
     .flatMap(({ report }) => report.verdict.reasons)
-    .filter((reason, i, all) => all.findIndex((other) => other.instrument === reason.instrument && other.level === reason.level) === i)
+    .filter((reason, i, all) => all.findIndex((other) => saying(other) === saying(reason)) === i)
     .sort((a, b) => trustLevels.indexOf(b.level) - trustLevels.indexOf(a.level))
   return { level, reasons }
 }

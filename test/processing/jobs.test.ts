@@ -77,7 +77,7 @@ describe('jobs', () => {
     expect(seen).toContain('running,waiting')
     expect(find(jobs, first)).toMatchObject({ status: 'done', progress: 1, remaining: 0, problem: null })
     expect(find(jobs, first)?.warnings.join()).toMatch(/pixel size is unknown/)
-    expect(find(jobs, first)).toMatchObject({ judged: 'The whole plane was judged.', rate: null, model: 'echo' })
+    expect(find(jobs, first)).toMatchObject({ judged: 'The plane was judged.', rate: null, model: 'echo' })
     await access(find(jobs, first)?.output ?? '')
     const { before, after, provenance } = await jobs.result(second)
     expect([before.width, after.width, provenance.model]).toEqual([64, 128, 'echo'])

@@ -1,5 +1,5 @@
 /**
- * Would deconvolution have come nearer to the truth than the network? Nobody knows of a single picture; but of simulated ones the truth is known,
+ * Was the input, or what smoothing or deconvolution makes of it, nearer to the truth than the network? Nobody knows of a single picture; but of simulated ones the truth is known,
  * and a logistic regression (Cox 1958) on figures of input and output tells how often it was so of pictures like this one. Its weights are
  * written by `npm run evaluate:trust -- --calibrate`, for one network each, from other specimens and troubles than those it is judged by.
  */

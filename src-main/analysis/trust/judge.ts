@@ -7,7 +7,7 @@ import { explanation, explanationApplies, noExplanation } from './explanation.ts
 import { type Figures, figuresOf, foretold } from './foresight.ts'
 import { fourierRing } from './fourier-ring.ts'
 import { intensityHonesty } from './intensity.ts'
-import { foresight } from './limits.ts'
+import { foresight, planeSide } from './limits.ts'
 import { lookAt, type Sighting } from './lookout.ts'
 import { disagreementMap, errorMap, oddMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
 import { metadataGuard } from './metadata-guard.ts'
@@ -53,9 +53,8 @@ export interface Judgement {
   readonly figures: Figures
 }
 
-/** Side of the part that is judged in live view (two tiles) and in files, camera pixels. */
+/** Side of the part that is judged in live view (two tiles), camera pixels. */
 const lightSide = 256
-const planeSide = 512
 /** Tiles along a side that are compared with the training at most: of a large picture, some. */
 const tilesAlong = { light: 2, plane: 6, full: 16 }
 
@@ -72,12 +71,13 @@ export function judge(request: JudgeRequest): Judgement {
   const statistics = training.statistics.find(({ pixelSizeUm }) => near(pixelSizeUm, facts.pixelSizeUm)) ?? null
   const found = unfamiliarity(depth === 'light' ? input : whole, statistics, tilesAlong[depth])
   const { lookout } = training
-  const sighting = lookout ? lookAt(lookout, depth === 'light' ? input : whole) : null
+  const sighting = lookout ? lookAt(lookout, depth === 'full' ? whole : input) : null
   const fit = explanationApplies(training) ? explain(input, output, noise) : null
   const spots = fit ? unexplained(fit, noise) : null
   const answers = request.answers ?? []
   const disagreement = answers.length > 1 ? disagreementOf(answers) : null
   const { units, ...intensity } = intensityHonesty(training)
+  const watched = lookout !== null && (facts.pixelSizeUm === null || near(lookout.pixelSizeUm, facts.pixelSizeUm))
   const seen = [
     distribution({
       unfamiliarity: found,
@@ -86,7 +86,7 @@ export function judge(request: JudgeRequest): Judgement {
       training,
       known: statistics !== null,
       sighting,
-      watched: lookout !== null && (facts.pixelSizeUm === null || near(lookout.pixelSizeUm, facts.pixelSizeUm)),
+      watched,
     }),
     fit && spots
       ? explanation(fit, extreme(spots))
@@ -101,7 +101,9 @@ export function judge(request: JudgeRequest): Judgement {
   const scale = request.scale ? relativeScale(result.data, request.scale) : null
   const findings = [metadataGuard(facts, training), ...seen, uncertainty(scale, disagreement, worse), intensity]
   const maps =
-    depth === 'full' ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found, sighting }) : []
+    depth === 'full'
+      ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found, sighting: watched ? sighting : null })
+      : []
   return { report: reportOf(findings, units, performance.now() - begun), maps, figures }
 }
 

@@ -5,6 +5,9 @@
 import calibrated from './calibrated.json' with { type: 'json' }
 import type { Foresight } from './foresight.ts'
 
+/** Side of the part of a plane that is judged in files, camera pixels. */
+export const planeSide = 512
+
 export const limits = {
   /** Pixel sizes this near a trained one count as it. */
   pixelSize: 0.02,
@@ -37,6 +40,7 @@ export const limits = {
 
   /** Highest frequency with structure, share of the sampling limit, in a dim and in a bright input; see `frequencyLimit`. *Calibrated.* */
   frequency: calibrated.frequency,
+  /** Nothing finer than this is out of focus at any light. */
   frequencyFar: 0.12,
 
   /** Predicted error (median of the brightest tenth) as a share of the picture's range. *Calibrated.* */
@@ -51,7 +55,7 @@ export const limits = {
   fluxRange: 10,
 } as const
 
-/** Below this share of the sampling limit an input is out of focus: the more light there is, the finer the structure it must show. */
+/** Below this share of the sampling limit an input is out of focus, or far too dim; what the rehearsal allows, but never below `frequencyFar`. */
 export function frequencyLimit(photons: number | null): number {
   const { dim, bright, dimPhotons, brightPhotons } = limits.frequency
   if (photons === null) return dim

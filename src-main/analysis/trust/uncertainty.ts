@@ -82,7 +82,7 @@ export function uncertainty(scale: number | null, disagreement: Disagreement | n
     },
     {
       id: 'deconvolution',
-      label: 'Similar pictures that deconvolution restored better',
+      label: 'Similar pictures that were nearer to the truth before, or simply restored',
       value: worse === null ? null : 100 * worse,
       unit: '%',
       side: 'output',

@@ -1,8 +1,11 @@
 /** Brings every plane of an image to a network's grid. */
+import { AppError } from '#shared/errors.ts'
 import { resampledLength } from '../resample.ts'
 import { Workbench } from '../workbench.ts'
 import { allocate, type NdArray } from './nd-array.ts'
 
+/** 1 GiB of float32. */
+const largestValues = 2 ** 28
 /** Rows worked on at once. */
 const stripRows = 32
 
@@ -11,6 +14,13 @@ export function resampledImage(image: NdArray, ratio: number): NdArray {
   if (ratio === 1) return image
   const [t = 1, c = 1, z = 1, height = 1, width = 1] = image.dims
   const size = { width: resampledLength(width, ratio), height: resampledLength(height, ratio) }
+  if (t * c * z * size.width * size.height > largestValues) {
+    const count = Math.round((t * c * z * size.width * size.height) / 1e6)
+    throw new AppError(
+      'OutOfRange',
+      `On the network's grid this image would have ${count} million values, which is too many. Check its pixel size, or crop it.`,
+    )
+  }
   const result = allocate('float32', [t, c, z, size.height, size.width])
   const data = image.data as Float32Array
   const [pixels, gridPixels] = [width * height, size.width * size.height]

@@ -1,5 +1,6 @@
 /** From judged frames of the rehearsal to the limits and weights that the application uses. */
 import { type Foresight, standard } from '#main/analysis/trust/foresight.ts'
+import { limits } from '#main/analysis/trust/limits.ts'
 import { percentileOf } from '#main/analysis/trust/plane.ts'
 import type { Choice } from './classical.ts'
 import { worseThan } from './classical.ts'
@@ -46,8 +47,10 @@ export function calibrate(rows: readonly Row[], places: number): Calibrated {
     frames: rows.length,
     distance: digits(highInDecades('distance', values('distance'))),
     frequency: {
-      dim: digits(Math.max(0, low('frequency', values('frequency', lit(0, dimPhotons)))) / 100),
-      bright: digits(Math.max(0, low('frequency', values('frequency', lit(brightPhotons, Number.POSITIVE_INFINITY)))) / 100),
+      dim: digits(Math.max(limits.frequencyFar, low('frequency', values('frequency', lit(0, dimPhotons))) / 100)),
+      bright: digits(
+        Math.max(limits.frequencyFar, low('frequency', values('frequency', lit(brightPhotons, Number.POSITIVE_INFINITY))) / 100),
+      ),
       dimPhotons,
       brightPhotons,
     },

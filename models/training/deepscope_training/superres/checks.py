@@ -177,7 +177,7 @@ def on_grid(config, network):
     rows = []
     for name, image in raw_images("superres/wang2019").items():
         restored, _ = predict.enhance(network, image, config.normalisation.percentiles)
-        blurred = reblur(config, restored, DYES.get(name, fields.WAVELENGTH))
+        blurred = reblur(config, restored, DYES.get(name, config.evaluation.wavelength))
         smooth = ndimage.gaussian_filter(image.numpy(), 6)
         quiet = smooth <= np.percentile(smooth, 10)
         before, after = image.numpy(), restored.numpy()
