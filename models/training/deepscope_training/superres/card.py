@@ -134,7 +134,7 @@ def write(config, result, out):
 
 {verdict(result['bars'])}
 
-{words.input} to {words.target}, without noise, and the Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,}
+{words.input} into {words.target}, without noise, and the Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,}
 parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock (models/training/README.md says how), seed {result['training']['seed']}; the *{result['shipped']}* variant (below).
 
 A picture made by this network is an estimate, not a measurement. It was trained on simulated images only (optics of `docs/optics.md`), with drawn

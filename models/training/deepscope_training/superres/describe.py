@@ -85,7 +85,7 @@ def describe(config, state, network, out, flux, shipped):
         "type": "model",
         "id": config.name,
         "name": words.title,
-        "description": f"{words.input} to {words.target}, without noise, with the expected error of every pixel.",
+        "description": f"{words.input} into {words.target}, without noise, with the expected error of every pixel.",
         "version": __version__,
         "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
         "authors": [{"name": "Deepscope developers"}],
