@@ -20,7 +20,8 @@ import { doneOf } from './throughput.ts'
 const largestImage = 2 ** 28
 const largestLook = 2048
 
-const notJudged = 'Not judged, because the instruments compare one plane with one plane, and do not cover how this network takes or gives its images.'
+const notJudged =
+  'Not judged, because the instruments compare one plane with one plane, and do not cover how this network takes or gives its images.'
 
 /** As `enhanceFile`; `source` stays the caller's. */
 export async function enhanceWhole(

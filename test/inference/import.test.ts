@@ -238,7 +238,7 @@ describe('details', () => {
       operations: ['values as float32', 'percentiles 1 and 99.9 to 0 and 1, over y, x'],
     })
     expect(details.inputs[0]?.axes.map(({ id, size, scale }) => [id, size, scale])).toEqual([
-      ['batch', '1', ''],
+      ['batch', 'any', ''],
       ['channel', '1', ''],
       ['y', '16 + n·4', '0.325 µm'],
       ['x', '16 + n·4', '0.325 µm'],
