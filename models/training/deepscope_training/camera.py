@@ -2,6 +2,8 @@
 
 import torch
 
+from .normalisation import log_uniform, uniform
+
 
 def read_out(expected, offset, gain, read_noise, generator=None, bits=16):
     """Grey values (ADU) of pixels that expect `expected` photoelectrons.
@@ -25,3 +27,20 @@ def requantise(image, levels=255):
     """An 8-bit picture of `image`, as cameras' drivers and exporters make it: stretched to 0…`levels` and rounded."""
     low, high = image.amin((-2, -1), keepdim=True), image.amax((-2, -1), keepdim=True)
     return torch.round((image - low) / torch.clamp(high - low, min=1e-6) * levels)
+
+
+def photograph(source, target, settings, generator, photons=None, background=None):
+    """One noisy image (ADU) of the expectation `source`, and the noise-free `target` in the same units; settings: the camera
+    section of a configuration; photons and background replace its random draw."""
+    photons = photons or log_uniform(generator, *settings.photons)
+    background = log_uniform(generator, *settings.background) if background is None else background
+    offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
+    image = read_out(photons * (source + background), offset, gain, read_noise, generator)
+    target = offset + photons * (target + background) / gain
+    if uniform(generator, 0, 1) < settings.hot_pixels:
+        image = hot_pixels(image, 1e-4, 3 * photons / gain, generator)
+    if uniform(generator, 0, 1) < settings.eight_bit:
+        lowest, highest = image.min(), torch.clamp(image.max(), min=float(image.min()) + 1)
+        target = (target - lowest) / (highest - lowest) * 255
+        image = requantise(image)
+    return image, target

@@ -44,6 +44,14 @@ def save_array(path, tensor):
         np.save(stream, tensor.numpy().astype(np.float32))
 
 
+def put_metrics(result, out, report):
+    """Write metrics.json into the package folder `out`, and say which bars hold."""
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    for bar in result["bars"]:
+        report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
+
+
 def metrics_of(out):
     """What an evaluation has written into the package folder `out`."""
     path = Path(out) / "metrics.json"

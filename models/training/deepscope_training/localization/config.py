@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ..sections import Normalisation
+
 
 @dataclass(frozen=True)
 class Optics:
@@ -34,13 +36,6 @@ class Data:
     haze: float
     fields: int
     least: int
-
-
-@dataclass(frozen=True)
-class Normalisation:
-    percentiles: list
-    jitter: float
-    offset_jitter: float
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Measure a trained network of protein location: metrics.json (bars and tables), and from it every number of CARD.md."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -139,11 +138,8 @@ def run(config, work, out, report=print):
 
 def write(config, result, out, report=print):
     """metrics.json, and the card from it."""
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    package.put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    package.put_metrics(result, out, report)
     card.write(config, result, out)
-    for bar in result["bars"]:
-        report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
     return result
 
 

@@ -4,26 +4,10 @@
 import numpy as np
 import torch
 
-from .. import camera
+from ..camera import photograph
 from ..normalisation import log_uniform, normalise, uniform
 
 UNIT = 10.0  # µm for 1 in the map of distances
-
-
-def photograph(source, target, settings, generator, photons=None, background=None):
-    """One noisy image (ADU) of the expectation `source`, and the noise-free `target` in the same units; photons and background replace their draw."""
-    photons = photons or log_uniform(generator, *settings.photons)
-    background = log_uniform(generator, *settings.background) if background is None else background
-    offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
-    image = camera.read_out(photons * (source + background), offset, gain, read_noise, generator)
-    target = offset + photons * (target + background) / gain
-    if uniform(generator, 0, 1) < settings.hot_pixels:
-        image = camera.hot_pixels(image, 1e-4, 3 * photons / gain, generator)
-    if uniform(generator, 0, 1) < settings.eight_bit:
-        lowest, highest = image.min(), torch.clamp(image.max(), min=float(image.min()) + 1)
-        target = (target - lowest) / (highest - lowest) * 255
-        image = camera.requantise(image)
-    return image, target
 
 
 def choose(positions, inputs, reach, generator):

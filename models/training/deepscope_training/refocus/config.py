@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from ..optics import Objective
+from ..sections import Adversarial, Camera, Normalisation
 
 
 @dataclass(frozen=True)
@@ -21,17 +22,6 @@ class Optics:
 
 
 @dataclass(frozen=True)
-class Camera:
-    photons: list
-    background: list
-    offset: list
-    gain: list
-    read_noise: list
-    hot_pixels: float
-    eight_bit: float
-
-
-@dataclass(frozen=True)
 class Data:
     field: int
     depth: float
@@ -46,13 +36,6 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Normalisation:
-    percentiles: list
-    jitter: float
-    offset_jitter: float
-
-
-@dataclass(frozen=True)
 class Network:
     dpm: str  # early | late
     widths: list
@@ -60,16 +43,6 @@ class Network:
     up: list
     features: int
     slope: float
-
-
-@dataclass(frozen=True)
-class Adversarial:
-    """The adversary of the last part of training. weight: of its term; begin: the part of the training after which it comes in."""
-
-    weight: float
-    begin: float
-    widths: list
-    rate: float
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Measure a trained package: metrics.json (bars and tables), and from it every number of CARD.md."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -249,11 +248,8 @@ def run(config, work, out, report=print):
 def write(config, result, out, report):
     """metrics.json, and CARD.md made of it."""
     result = rounded(result)
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    package.put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    package.put_metrics(result, out, report)
     package.put(Path(out) / "CARD.md", lambda part: Path(part).write_text(card.text(config, result), encoding="utf-8"))
-    for bar in result["bars"]:
-        report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
     return result
 
 

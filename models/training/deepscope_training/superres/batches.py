@@ -12,17 +12,7 @@ def photograph(low, high, ratio, settings, generator, photons=None, background=N
 
     settings: the camera section; photons and background replace its random draw.
     """
-    photons = photons or log_uniform(generator, *settings.photons)
-    background = log_uniform(generator, *settings.background) if background is None else background
-    offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
-    image = camera.read_out(photons * (low + background), offset, gain, read_noise, generator)
-    target = offset + photons * (high + background) / gain
-    if uniform(generator, 0, 1) < settings.hot_pixels:
-        image = camera.hot_pixels(image, 1e-4, 3 * photons / gain, generator)
-    if uniform(generator, 0, 1) < settings.eight_bit:
-        lowest, highest = image.min(), torch.clamp(image.max(), min=float(image.min()) + 1)
-        target = (target - lowest) / (highest - lowest) * 255
-        image = camera.requantise(image)
+    image, target = camera.photograph(low, high, settings, generator, photons, background)
     return to_grid(image, ratio), target
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from .. import package, real
+from .. import markdown, package, real
 from . import baselines, fields, predict
 from .simulate import OVERSAMPLING
 from .variants import FIELDS
@@ -52,16 +52,6 @@ def plain(rows, digits=3):
 
     heads = [key.replace("_", " ") for key in rows[0]]
     return "\n".join(["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)] + ["| " + " | ".join(cell(v) for v in row.values()) + " |" for row in rows])
-
-
-def coverage(rows):
-    """Intervals as columns."""
-    intervals = sorted({r["interval"] for r in rows})
-    lines = ["| specimens | photons | " + " | ".join(f"{i:.0%} interval" for i in intervals) + " |", "| --- | ---: |" + " ---: |" * len(intervals)]
-    for specimens, photons in dict.fromkeys((r["specimens"], r["photons"]) for r in rows):
-        inside = [next(r["inside"] for r in rows if (r["specimens"], r["photons"], r["interval"]) == (specimens, photons, i)) for i in intervals]
-        lines.append(f"| {specimens} | {photons} | " + " | ".join(f"{v:.1%}" for v in inside) + " |")
-    return "\n".join(lines)
 
 
 def verdict(bars):
@@ -250,7 +240,7 @@ Energy in places more than {evaluation.beads.clear} µm from any bead, over the 
 
 Share of signal pixels whose error lies within the Laplace interval the network gives.
 
-{coverage(tables['coverage'])}
+{markdown.coverage(tables['coverage'])}
 
 {optional("Real images already on the target's grid", tables['on_grid'], f"The example inputs of Wang et al. 2019 ({real.HELD_OUT['superres/wang2019']}), not resampled, never trained on. Reblur correlation: the output, blurred by the ratio of the transfer functions, against the input. Quiet ratio: grain (image less its 3-pixel median) of the emptiest tenth of the picture, output over input; quiet std ratio: plain deviation there.", 4)}## Sources of real structure in training
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from ..modalities import Confocal, Sted, Structured
 from ..optics import Objective
+from ..sections import Adversarial, Camera, Normalisation
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,6 @@ class Optics:
 
 
 @dataclass(frozen=True)
-class Camera:
-    photons: list
-    background: list
-    offset: list
-    gain: list
-    read_noise: list
-    hot_pixels: float
-    eight_bit: float
-
-
-@dataclass(frozen=True)
 class Data:
     field: int
     depth: list
@@ -74,25 +64,10 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Normalisation:
-    percentiles: list
-    jitter: float
-    offset_jitter: float
-
-
-@dataclass(frozen=True)
 class Network:
     widths: list
     blocks: list
     slope: float
-
-
-@dataclass(frozen=True)
-class Adversarial:
-    weight: float
-    begin: float
-    widths: list
-    rate: float
 
 
 @dataclass(frozen=True)

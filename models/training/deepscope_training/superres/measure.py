@@ -1,12 +1,11 @@
 """Measure a trained package: metrics.json (bars and tables), and from it every number of CARD.md."""
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from .. import __version__, metrics, package
+from .. import __version__, markdown, metrics, package
 from . import baselines, card, checks, fields, points, predict, reconstruction, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
@@ -203,16 +202,13 @@ def run(config, work, out, report=print):
         "tables": tables,
     }
     card.figure(config, network, {name: pairs for name, (pairs, _) in named.items()}, out / "figure-heldout.png")
-    return write(config, rounded(result), out, report)
+    return write(config, markdown.rounded(result), out, report)
 
 
 def write(config, result, out, report=print):
     """metrics.json, and the card from it."""
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    package.put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    package.put_metrics(result, out, report)
     card.write(config, result, out)
-    for bar in result["bars"]:
-        report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
     return result
 
 
@@ -222,14 +218,3 @@ def retime(config, out, report=print):
     result["tables"]["time"] = package.speed(Path(out) / "model.onnx", SPEED)
     result["bars"] = bars_of(config, result["tables"])
     return write(config, result, out, report)
-
-
-def rounded(value):
-    """The same structure with floats to five significant digits, what is not a number as None."""
-    if isinstance(value, dict):
-        return {k: rounded(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [rounded(v) for v in value]
-    if isinstance(value, float):
-        return float(f"{value:.5g}") if np.isfinite(value) else None  # JSON knows no NaN
-    return value
