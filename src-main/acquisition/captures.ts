@@ -78,7 +78,7 @@ export class Captures {
     })
     const raw = await this.#store(frame, this.#newSession('Snap', 'snap', frame), signal)
     if (!enhanced) return raw
-    const model = live.state.value.model || settings.value.model || (await inference.chosenFor(frame.metadata.pixelSizeUm))
+    const model = live.named ?? (settings.value.model || (await inference.chosenFor(frame.metadata.pixelSizeUm)))
     const prediction = await inference.predict(
       {
         model,
@@ -91,14 +91,17 @@ export class Captures {
       },
       signal,
     )
-    const { report } = await judge.judge({
-      facts: factsOf(frame),
-      training: await inference.training(model),
-      input: frame,
-      output: { width: prediction.width, height: prediction.height, data: prediction.image },
-      outputPixelUm: prediction.pixelSizeUm,
-      depth: 'plane',
-    })
+    const { report } = await judge.judge(
+      {
+        facts: factsOf(frame),
+        training: await inference.training(model),
+        input: frame,
+        output: { width: prediction.width, height: prediction.height, data: prediction.image },
+        outputPixelUm: prediction.pixelSizeUm,
+        depth: 'plane',
+      },
+      signal,
+    )
     const picture: Frame = {
       width: prediction.width,
       height: prediction.height,

@@ -54,6 +54,10 @@ export class LiveView implements AsyncDisposable {
   #inFlight: AbortController | null = null
   #normalisation: { readonly value: Normalisation; readonly key: string; readonly age: number } | null = null
   #held = false
+  /** The network that somebody chose; null: the one that suits the picture. */
+  #named: string | null = null
+  /** Which network suits pixels of this size. */
+  #suiting: { readonly pixelSizeUm: number | null; readonly model: string } | null = null
   #lastFrame = -1
 
   constructor(private readonly inference: Inference) {}
@@ -69,6 +73,11 @@ export class LiveView implements AsyncDisposable {
 
   get newestEnhanced(): EnhancedFrame | null {
     return this.#newestEnhanced
+  }
+
+  /** The network that was asked for; null: the one that suits the picture. */
+  get named(): string | null {
+    return this.#named
   }
 
   onFrame(listener: (frame: Frame) => void): Unsubscribe {
@@ -111,16 +120,18 @@ export class LiveView implements AsyncDisposable {
     this.#state.patch({ running: false, cameraFps: 0, inferenceFps: 0, inferenceMegapixels: 0, latencyMs: null })
   }
 
-  /** Switches the network on or off. `model` is remembered. */
-  setEnhance(on: boolean, model: string): void {
-    if (!on || model !== this.#state.value.model) {
+  /** Switches the network on or off. `model` is remembered; null takes the one that suits the picture, also after a change of objective. */
+  setEnhance(on: boolean, model: string | null): void {
+    this.#suiting = null
+    if (!on || model === null || model !== this.#state.value.model) {
       this.#inFlight?.abort()
       this.#waiting = null
       this.#newestEnhanced = null
       this.#normalisation = null
       this.#inferenceRate.reset()
     }
-    this.#state.patch({ enhance: on, model, inferenceFps: 0, inferenceMegapixels: 0, latencyMs: null, problem: null })
+    this.#named = model
+    this.#state.patch({ enhance: on, inferenceFps: 0, inferenceMegapixels: 0, latencyMs: null, problem: null, ...(model ? { model } : {}) })
     if (on && this.#newest && this.#camera) this.#offer(this.#newest)
   }
 
@@ -160,11 +171,12 @@ export class LiveView implements AsyncDisposable {
   }
 
   async #enhance(frame: Frame): Promise<void> {
-    const model = this.#state.value.model
-    if (!model) return
     const abort = new AbortController()
     this.#inFlight = abort
     try {
+      const model = this.#named ?? (await this.#suitable(frame.metadata.pixelSizeUm))
+      if (abort.signal.aborted) return
+      if (model !== this.#state.value.model) this.#state.patch({ model })
       const normalisation = this.#runningNormalisation(frame, model)
       const prediction = await this.inference.predict(
         {
@@ -202,6 +214,13 @@ export class LiveView implements AsyncDisposable {
       this.#waiting = null
       if (next && this.#state.value.enhance && this.#camera) this.#offer(next)
     }
+  }
+
+  async #suitable(pixelSizeUm: number | null): Promise<string> {
+    if (this.#suiting?.pixelSizeUm === pixelSizeUm) return this.#suiting.model
+    const model = await this.inference.chosenFor(pixelSizeUm)
+    this.#suiting = { pixelSizeUm, model }
+    return model
   }
 
   /** Frames of one series share a normalisation, or the picture would flicker; another light, exposure or objective begins a new one. */

@@ -45,10 +45,8 @@ export function createServices(parts: HostParts): Services<Api> {
 
       'live.start': () => done(captures.startLive()),
       'live.stop': () => done(captures.stopLive()),
-      'live.enhance': async ({ on, model }) => {
-        const wanted = model ?? settings.state.value.model
-        const pixelSizeUm = live.newest?.metadata.pixelSizeUm ?? null
-        live.setEnhance(on, wanted || (on ? await inference.chosenFor(pixelSizeUm) : (live.state.value.model ?? '')))
+      'live.enhance': ({ on, model }) => {
+        live.setEnhance(on, (model ?? settings.state.value.model) || null)
         return null
       },
       'live.probe': ({ u, v }) => probe(live.newest, live.newestEnhanced, trust.state.value.report?.units ?? 'arbitrary', u, v),

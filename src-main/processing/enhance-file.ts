@@ -98,12 +98,15 @@ export async function enhanceFile(request: EnhanceRequest, parts: EnhanceParts):
   }
 }
 
+function refusePixelSize(given: number | null): void {
+  const { min, max } = pixelSizeRange
+  if (given === null || (given >= min && given <= max)) return
+  throw new AppError('OutOfRange', `A pixel size of ${given} µm is outside ${min} to ${max} µm.`, { value: given, min, max })
+}
+
 async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts): Promise<EnhanceResult> {
   const { signal, pixelSizeUm: given = null } = asked
-  if (given !== null && !(given >= pixelSizeRange.min && given <= pixelSizeRange.max)) {
-    const { min, max } = pixelSizeRange
-    throw new AppError('OutOfRange', `A pixel size of ${given} µm is outside ${min} to ${max} µm.`, { value: given, min, max })
-  }
+  refusePixelSize(given)
   await using source = await openTiff(asked.path, signal ? { signal } : {})
   const model = asked.model ?? (await inference.chosenFor(given ?? source.pixelSizeUm))
   asked.onModel?.(model)

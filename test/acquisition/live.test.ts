@@ -107,6 +107,60 @@ describe('live view', () => {
     await watched[Symbol.asyncDispose]()
   })
 
+  it('takes the network that suits the picture where none is named, and another after a change of objective', async () => {
+    const asked: string[] = []
+    const watched = new LiveView({
+      ...inference,
+      state: inference.state,
+      models: inference.models,
+      chosenFor: async (pixelSizeUm) => (pixelSizeUm === 0.65 ? 'for-10x' : 'for-100x'),
+      predict: (request, signal) => {
+        asked.push(request.model)
+        return inference.predict({ ...request, model }, signal)
+      },
+    })
+    await watched.start(camera)
+    const look = async () => {
+      const next = new Promise<void>((resolve) => {
+        const off = watched.onEnhanced(() => {
+          off()
+          resolve()
+        })
+      })
+      camera.give()
+      await next
+      return watched.state.value.model
+    }
+    watched.setEnhance(true, null)
+    expect(await look()).toBe('for-10x')
+    expect(await look()).toBe('for-10x')
+    camera.pixelSizeUm = 0.325
+    expect(await look()).toBe('for-100x')
+    expect(asked).toEqual(['for-10x', 'for-10x', 'for-100x'])
+    await watched[Symbol.asyncDispose]()
+  })
+
+  it('stays off when it is switched off while a network is being chosen', async () => {
+    let choose = (_: string) => {}
+    const watched = new LiveView({
+      ...inference,
+      state: inference.state,
+      models: inference.models,
+      chosenFor: () => new Promise((resolve) => (choose = resolve)),
+    })
+    await watched.start(camera)
+    let pictures = 0
+    watched.onEnhanced(() => pictures++)
+    watched.setEnhance(true, null)
+    camera.give()
+    watched.setEnhance(false, null)
+    choose(model)
+    await new Promise((resolve) => setTimeout(resolve, 300))
+    expect(watched.state.value).toMatchObject({ enhance: false, problem: null })
+    expect(pictures).toBe(0)
+    await watched[Symbol.asyncDispose]()
+  })
+
   it('says why the network made no picture, and goes on showing the camera', async () => {
     live.setEnhance(true, 'no-such-model')
     camera.give()

@@ -21,6 +21,8 @@ export class ReplayCamera implements Camera {
     simulated: true,
   })
   running = false
+  /** Of the sample, as the objective has it. */
+  pixelSizeUm = 0.65
   readonly #frames = new Emitter<Frame>()
   readonly #problems = new Emitter<Error>()
   #count = 0
@@ -66,7 +68,7 @@ export class ReplayCamera implements Camera {
         y: 0,
         z: 0,
         objective: '10x',
-        pixelSizeUm: 0.65,
+        pixelSizeUm: this.pixelSizeUm,
         channel: 'FITC',
         emissionNm: 525,
         lightLevel: 50,

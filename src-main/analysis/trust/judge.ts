@@ -70,14 +70,12 @@ export function judge(request: JudgeRequest): Judgement {
   const photons = photonsOf(input, noise)
   const statistics = training.statistics.find(({ pixelSizeUm }) => near(pixelSizeUm, facts.pixelSizeUm)) ?? null
   const found = unfamiliarity(depth === 'light' ? input : whole, statistics, tilesAlong[depth])
-  const { lookout } = training
-  const sighting = lookout ? lookAt(lookout, depth === 'full' ? whole : input) : null
+  const { sighting, watched } = sightingOf(request, depth === 'full' ? whole : input)
   const fit = explanationApplies(training) ? explain(input, output, noise) : null
   const spots = fit ? unexplained(fit, noise) : null
   const answers = request.answers ?? []
   const disagreement = answers.length > 1 ? disagreementOf(answers) : null
   const { units, ...intensity } = intensityHonesty(training)
-  const watched = lookout !== null && (facts.pixelSizeUm === null || near(lookout.pixelSizeUm, facts.pixelSizeUm))
   const seen = [
     distribution({
       unfamiliarity: found,
@@ -105,6 +103,15 @@ export function judge(request: JudgeRequest): Judgement {
       ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found, sighting: watched ? sighting : null })
       : []
   return { report: reportOf(findings, units, performance.now() - begun), maps, figures }
+}
+
+/** What the package's lookout sees; `watched`: whether it was taught pictures with such pixels, so that it may speak. */
+function sightingOf(
+  { facts, training: { lookout } }: JudgeRequest,
+  looked: Plane,
+): { readonly sighting: Sighting | null; readonly watched: boolean } {
+  if (!lookout) return { sighting: null, watched: false }
+  return { sighting: lookAt(lookout, looked), watched: facts.pixelSizeUm === null || near(lookout.pixelSizeUm, facts.pixelSizeUm) }
 }
 
 interface Mapped {

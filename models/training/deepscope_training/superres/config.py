@@ -59,6 +59,7 @@ class Data:
     families: dict
     emphasis: dict
     thin_focus: float = 0.25
+    off_focus: list = field(default_factory=lambda: [0.0, 0.0])  # share of thin fields whose focus lies anywhere within so many µm
     magnify: list = field(default_factory=lambda: [1.0, 1.0])
     penetration: list = field(default_factory=list)
 
