@@ -24,8 +24,8 @@ class Evaluation(unittest.TestCase):
         card = (folder / "out" / "CARD.md").read_text(encoding="utf-8")
         first = card[: card.index("\n## ")]
         for bar in found["bars"]:
-            self.assertIn(f"`{bar['name']}` | {bar['value']} |", card)
-            self.assertEqual(f"`{bar['name']}` is {bar['value']}" in first, not bar["holds"], bar["name"])
+            self.assertIn(f"`{bar['name']}` | {bar['value']:g} |", card)
+            self.assertEqual(f"`{bar['name']}` is {bar['value']:g};" in first, not bar["holds"], bar["name"])
         self.assertEqual({row["specimen"] for row in found["tables"]["held_out"]}, {"rings", "meshes", "all"})
         self.assertTrue((folder / "out" / "figure-heldout.png").stat().st_size > 1000)
 

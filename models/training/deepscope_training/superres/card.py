@@ -42,27 +42,6 @@ def gains(rows):
     return "\n".join(lines)
 
 
-def plain(rows, digits=3):
-    """A Markdown table of dictionaries that share their keys."""
-    if not rows:
-        return "Not measured: the real data were absent."
-
-    def cell(value):
-        return number(value, digits) if isinstance(value, float) else str(value)
-
-    heads = [key.replace("_", " ") for key in rows[0]]
-    return "\n".join(["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)] + ["| " + " | ".join(cell(v) for v in row.values()) + " |" for row in rows])
-
-
-def verdict(bars):
-    """The card's first lines."""
-    missed = [b for b in bars if not b["holds"]]
-    if not missed:
-        return f"All {len(bars)} bars hold (table below)."
-    items = "\n".join(f"- `{b['name']}` is {b['value']}; it must be {b['must']}." for b in missed)
-    return f"**{len(missed)} of {len(bars)} bars are missed:**\n\n{items}"
-
-
 def figure(config, network, pairs, path):
     """Held-out specimens as the camera sees them, by bicubic interpolation, by the network with its error scale, and the truth."""
     import matplotlib
@@ -112,17 +91,16 @@ def made_for(config):
 
 def optional(title, rows, words, digits=3):
     """A section that stands only where something was measured."""
-    return f"## {title}\n\n{words}\n\n{plain(rows, digits)}\n\n" if rows else ""
+    return f"## {title}\n\n{words}\n\n{markdown.table(rows, digits)}\n\n" if rows else ""
 
 
 def write(config, result, out):
     """CARD.md into the package folder `out`, from what metrics.json holds."""
     optics, evaluation, tables, words = config.optics, config.evaluation, result["tables"], config.words
-    bars = "\n".join(f"| `{b['name']}` | {b['value']} | {b['must']} | {'yes' if b['holds'] else '**no**'} |" for b in result["bars"])
     sources = "\n".join(f"- {name}: {licence}" for name, licence in real.TRAINING.items())
     text = f"""# {config.name} {result['version']}
 
-{verdict(result['bars'])}
+{markdown.verdict(result['bars'])}
 
 {words.input} into {words.target}, without noise, and the Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,}
 parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock (models/training/README.md says how), seed {result['training']['seed']}; the *{result['shipped']}* variant (below).
@@ -134,13 +112,11 @@ specimens and the structure of some real ones. It has not been validated on {wor
 
 ## Bars
 
-| bar | value | must be | holds |
-| --- | ---: | --- | --- |
-{bars}
+{markdown.bars(result['bars'])}
 
 ## How it was measured
 
-{evaluation.fields} fields of {evaluation.field}² target pixels for each family and photon level. The held-out
+{tables['held_out'][0]['fields']} fields of {evaluation.field}² target pixels for each family and photon level. The held-out
 specimens come from other code than the training's, within ±{evaluation.depth} µm of the focus, λ {evaluation.wavelength} µm, aberration {evaluation.spherical} waves, background {evaluation.background} of the peak. Photons: the 99.9th
 percentile of the input's expectation above background. Every candidate gets the same least-squares linear fit to the target; PSNR, NRMSE and SSIM (11-pixel Gaussian, σ 1.5)
 use the target's 0.1–99.9 percentile range; 8 border pixels are left out. The classical methods know the offset, the wavelength and the aberration, model pixel integration and decimation, are padded, and their
@@ -185,7 +161,7 @@ SSIM
 
 The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 
-{gains(tables['real']) if tables['real'] else plain([])}
+{gains(tables['real']) if tables['real'] else markdown.table([])}
 
 PSNR, dB
 
@@ -196,45 +172,45 @@ PSNR, dB
 The last part of the training was run twice, and the variant with less energy in empty places is shipped: *{result['shipped']}*. {FIELDS} other fields of each held-out family at every
 photon level; false energy and spot precision as below, worst level; false pairs: pairs at 0.6 × the resolution shown as two.
 
-{plain(tables['variants'], 4)}
+{markdown.table(tables['variants'], 4)}
 
 ## Beads
 
 Full width at half maximum of isolated beads in focus (fitted Gaussian, median).
 
-{plain(tables['beads'])}
+{markdown.table(tables['beads'])}
 
 ## Two points
 
 Share of pairs of equal points in focus shown as two (a valley below 90 % of the fainter maximum), by separation in units of the target's resolution, {result['resolution_um']:g} µm
 (Rayleigh's distance, 1.2 × the width of a bead, but at least two pixels).
 
-{plain(tables['two_points'])}
+{markdown.table(tables['two_points'])}
 
 ## Spots
 
 Of the maxima of the output above a fifth of a typical bead's peak, the share within one resolution of a true bead; and the share of the beads found.
 
-{plain(tables['spots'])}
+{markdown.table(tables['spots'])}
 
 ## A shape that no training has seen
 
 Light that a spiral of points keeps, network over target (mean and least).
 
-{plain(tables['rare'])}
+{markdown.table(tables['rare'])}
 
 ## Flux
 
 Slope of the restored over the true flux of isolated beads whose brightnesses span a decade within one image (log-log, 95 % interval): 1 if twice the light is
 shown as twice the light. Only where all are within 1 ± 0.05 does the application show the result in the input's units.
 
-{plain(tables['flux'], 3)}
+{markdown.table(tables['flux'], 3)}
 
 ## Empty places
 
 Energy in places more than {evaluation.beads.clear} µm from any bead, over the energy of the whole target; and the grain of a field with nothing in it, network over input.
 
-{plain(tables['empty'], 4)}
+{markdown.table(tables['empty'], 4)}
 
 ## Is the expected error honest?
 
