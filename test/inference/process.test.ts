@@ -202,7 +202,7 @@ describe('planes of a stack, handed over together', () => {
     const abort = new AbortController()
     const fractions: number[] = []
     // Each plane of 1024² is a run of its own, of a fifth of a second.
-    const all = Array.from({ length: 12 }, () => new Float32Array(1024 * 1024).fill(2e4))
+    const all = Array.from({ length: 40 }, () => new Float32Array(1024 * 1024).fill(2e4))
     const stopped = inference.predictPlanes(
       {
         ...{ model: 'delay', width: 1024, height: 1024, pixelSizeUm: 0.325, priority: 'batch' },

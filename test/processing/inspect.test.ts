@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { JudgeRequest } from '#main/analysis/trust/judge.ts'
 import { type Judge, TrustThread } from '#main/analysis/trust/thread.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { Inspector, type InspectRequest } from '#main/processing/inspect.ts'
@@ -68,8 +69,10 @@ describe('an inspection', () => {
   test('can be given up while it is judged, and the instruments are free at once', async () => {
     const controller = new AbortController()
     // Gives up as soon as the question has gone to the thread, which then takes a second or so.
+    let asked: JudgeRequest | null = null
     const giving: Judge = {
       judge: (question, signal) => {
+        asked = question
         const judged = judge.judge(question, signal)
         controller.abort()
         return judged
@@ -79,5 +82,21 @@ describe('an inspection', () => {
     await expect(inspector.inspect(request, controller.signal)).rejects.toMatchObject({ name: 'AbortError' })
     expect(inspector.state.value.progress).toBeNull()
     await expect(new Inspector({ inference, judge }).inspect(request)).resolves.toMatchObject({ picture: { width: side } })
+
+    // Had a judgement that was given up gone on, a little one would have to wait for it.
+    const { facts, training, input, output, outputPixelUm } = asked as unknown as JudgeRequest
+    const large = { width: 768, height: 768, data: Uint16Array.from({ length: 768 * 768 }, (_, i) => 100 + ((i * 7919) % 61)) }
+    const long: JudgeRequest = { facts, training, input: large, output: large, outputPixelUm, depth: 'full' }
+    const given = new AbortController()
+    const judged = judge.judge(long, given.signal)
+    given.abort()
+    await expect(judged).rejects.toMatchObject({ name: 'AbortError' })
+    const took = async (question: JudgeRequest) => {
+      const begun = performance.now()
+      await judge.judge(question)
+      return performance.now() - begun
+    }
+    const little = await took({ facts, training, input, output, outputPixelUm, depth: 'light' })
+    expect(little).toBeLessThan(await took(long))
   })
 })
