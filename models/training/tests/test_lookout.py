@@ -23,8 +23,17 @@ def lessons_of(seed=0):
 class Shown(unittest.TestCase):
     def test_every_figure_lies_in_its_stamp(self):
         for draw in oddities.FIGURES:
-            for line in draw(np.random.default_rng(2)):
+            for line in draw(np.random.default_rng(2), 4.0):
                 self.assertLessEqual(np.abs(line).max(), 1.001, draw.__name__)
+
+    def test_dots_are_far_enough_apart_to_be_told_from_a_disc(self):
+        """Rayleigh's distance of a 10×/0.4 at 525 nm is 0.8 µm, on pixels of 0.65 µm."""
+        rng = np.random.default_rng(5)
+        for radius in (3.0, 5.0, 7.0):
+            for _ in range(20):
+                places = np.array([line[0] for line in oddities.dots(rng, radius)]) * radius
+                apart = np.hypot(*(places[:, None] - places[None]).T) + 9 * np.eye(len(places))
+                self.assertGreaterEqual(apart.min(), 1.0)
 
     def test_a_traced_line_has_its_length_everywhere_alike(self):
         density = oddities.trace([np.array([[2.0, 5.0], [22.0, 5.0]])], 32, 1)

@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import errno
 import io
 import multiprocessing
@@ -11,6 +12,7 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import torch
 import yaml
 
@@ -169,6 +171,18 @@ class Batches(unittest.TestCase):
         config = small.config()
         first, again = (simulate.make(config, 5, {}) for _ in range(2))
         self.assertTrue((first["low"] == again["low"]).all() and (first["high"] == again["high"]).all())
+
+    def test_a_share_of_thin_fields_is_off_focus_and_counts_as_the_configuration_says(self):
+        config = small.config()
+        thin = dataclasses.replace(config, data=dataclasses.replace(config.data, thin=1.0, off_focus=[1.0, 3.0], native=0.0, empty=0.0))
+        name = str(simulate.make(thin, 5, {})["family"])
+        self.assertTrue(name.startswith("off-focus "), name)
+        weighted = dataclasses.replace(thin, data=dataclasses.replace(thin.data, emphasis={"thin beads": 6, "off-focus": 2.5}))
+        self.assertEqual([batches.emphasis(weighted, f) for f in (name, "thin beads", "thin nuclei", "beads")], [2.5, 6, 1, 1])
+        # The same specimen under a 20×/0.75: in focus it has more detail than off focus.
+        sharp = dataclasses.replace(thin, data=dataclasses.replace(thin.data, off_focus=[1.0, 0.01]))
+        detail = [np.abs(np.diff(simulate.make(c, 5, {})["high"].astype(float))).sum() for c in (sharp, thin)]
+        self.assertGreater(detail[0], detail[1])
 
     def test_input_and_target_have_the_same_ground_and_brightness(self):
         config = small.config()

@@ -35,11 +35,16 @@ def example(config, fields, index, generator, patch):
     return pair.flip(2) if flip else pair
 
 
+def emphasis(config, family):
+    """How much more often such a field is drawn: by its whole name, else by the word before its family."""
+    return float(config.data.emphasis.get(family, config.data.emphasis.get(family.split()[0], 1.0)))
+
+
 def batch(config, fields, first, last, step, rank=0, size=1):
     """Batch number `step` from fields first…last-1: input and target (B, 1, patch, patch), of which member `rank` of `size` takes its part."""
     training = config.training
     seed = config.seed * 1_000_003 + step
-    chance = torch.tensor([config.data.emphasis.get(fields.family(i), 1.0) for i in range(first, last)])
+    chance = torch.tensor([emphasis(config, fields.family(i)) for i in range(first, last)])
     chosen = torch.multinomial(chance, training.batch, replacement=True, generator=torch.Generator().manual_seed(seed)).tolist()
     pairs = [
         example(config, fields, first + chosen[i], torch.Generator().manual_seed(seed * training.batch + i), training.patch)

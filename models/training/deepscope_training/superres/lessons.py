@@ -9,8 +9,8 @@ from .. import camera
 from .lookout import STRIDE, prepared, score
 
 CROP = 96  # camera pixels a side in a lesson
-FIGURES, PATTERNS = 2500, 500  # drawn once
-FIGURE_BRIGHTNESS = (0.3, 1.5)  # of the brightest structure
+FIGURES, PATTERNS = 4000, 500  # drawn once
+FIGURE_BRIGHTNESS = (0.2, 1.2)  # of the brightest structure
 BLUR_UM = (1.2, 4.0)
 
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 STRIDE = 8  # camera pixels along a place
 #: channels in, channels out, stride of the 3 × 3 convolutions; the first sees four pixels, each twice, as channels
-LAYERS = ((8, 24, 1), (24, 32, 2), (32, 32, 1), (32, 48, 2), (48, 48, 1))
+LAYERS = ((8, 32, 1), (32, 48, 2), (48, 48, 1), (48, 64, 2), (64, 64, 1), (64, 64, 1))
 PERCENTILES = (1.0, 99.9)
 METHOD = (
     "Of a camera picture x, y = clip((x - p1) / (p99.9 - p1 + 1e-6), -1, 2) with its percentiles; channels: y at (0,0), (0,1), (1,0), (1,1) of every "

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 FINE = 4  # samples along a camera pixel
+RESOLVED_UM = 1.2  # dots nearer than this are a disc to a 10×/0.4
 SPREAD_UM = (0.24, 0.6)  # deviation of the blur: from in focus to the edge of the specimen
 
 
@@ -16,35 +17,35 @@ def turned(points, angle):
     return points @ np.array([[c, -s], [s, c]])
 
 
-def polygon(rng):
+def polygon(rng, radius):
     corners = np.arange(rng.choice([3, 5, 6]) + 1)
     return [np.stack([np.cos(2 * np.pi * corners / corners[-1]), np.sin(2 * np.pi * corners / corners[-1])], 1)]
 
 
-def star(rng):
+def star(rng, radius):
     points = int(rng.integers(4, 8))
     angle = np.pi * np.arange(2 * points + 1) / points
     radius = np.where(np.arange(2 * points + 1) % 2, rng.uniform(0.35, 0.55), 1)
     return [np.stack([radius * np.cos(angle), radius * np.sin(angle)], 1)]
 
 
-def cross(rng):
+def cross(rng, radius):
     arms, reach = int(rng.integers(2, 5)), rng.uniform(0.6, 1, 8)
     return [np.outer((-reach[k], reach[k + 4]), (np.cos(np.pi * k / arms), np.sin(np.pi * k / arms))) for k in range(arms)]
 
 
-def zigzag(rng):
+def zigzag(rng, radius):
     count = int(rng.integers(4, 9))
     return [np.stack([np.linspace(-1, 1, count), rng.uniform(0.3, 0.8) * (-1.0) ** np.arange(count)], 1)]
 
 
-def spiral(rng):
+def spiral(rng, radius):
     t = np.linspace(0.08, 1, 90)
     angle = 2 * np.pi * rng.uniform(1.5, 3.2) * t
     return [np.stack([t * np.cos(angle), t * np.sin(angle)], 1)]
 
 
-def scribble(rng):
+def scribble(rng, radius):
     """Closed curves of a few harmonics, which cross themselves like handwriting."""
     t = np.linspace(0, 2 * np.pi, 120)
     order = np.arange(1, 5)[:, None]
@@ -52,41 +53,44 @@ def scribble(rng):
     return [np.stack([x, y], 1) / max(abs(x).max(), abs(y).max())]
 
 
-def arrow(rng):
+def arrow(rng, radius):
     head = rng.uniform(0.3, 0.6)
     return [np.array([[-1, 0], [1, 0]]), np.array([[1 - head, head], [1, 0], [1 - head, -head]])]
 
 
-def eight(rng):
+def eight(rng, radius):
     t = np.linspace(0, 2 * np.pi, 90)
     return [np.stack([np.cos(t), rng.uniform(0.5, 1) * np.sin(2 * t)], 1)]
 
 
-def arcs(rng):
+def arcs(rng, radius):
     t = np.linspace(0, np.pi * rng.uniform(0.4, 1.1), 60)
     return [r * np.stack([np.cos(t), np.sin(t)], 1) for r in np.linspace(0.3, 1, int(rng.integers(3, 5)))]
 
 
-def comb(rng):
+def comb(rng, radius):
     teeth = np.linspace(-1, 1, int(rng.integers(4, 7)))
     return [np.array([[-1, -0.6], [1, -0.6]])] + [np.array([[x, -0.6], [x, 0.6]]) for x in teeth]
 
 
-def dots(rng):
-    """A patch of a hexagonal lattice, or rows or a wheel of dots."""
-    step, kind = rng.uniform(0.22, 0.5), rng.integers(3)
-    if kind == 2:
-        count = int(rng.integers(6, 12))
+def dots(rng, radius):
+    """A patch of a lattice, or a wheel of dots, at least RESOLVED_UM apart."""
+    least = RESOLVED_UM / radius
+    if rng.random() < 0.25:
+        count = int(rng.integers(5, max(6, min(12, 2 * np.pi / least)) + 1))
         angle = 2 * np.pi * np.arange(count) / count
         found = np.stack([np.cos(angle), np.sin(angle)], 1)
     else:
-        i, j = (v.ravel() for v in np.mgrid[-5:6, -5:6])
-        found = np.stack([(i + 0.5 * (j % 2)) * step, j * step * (0.866 if kind == 0 else 2)], 1)
-        found = found[np.hypot(*found.T) <= 1]
+        step, lean = rng.uniform(least, max(0.5, 1.2 * least)), np.radians(rng.uniform(50, 75))
+        i, j = (v.ravel() for v in np.mgrid[-9:10, -9:10])
+        aside = rng.uniform(0.9, 1.3)
+        found = step * np.stack([i + aside * np.cos(lean) * j, aside * np.sin(lean) * j], 1)
+        found = found[(np.hypot(*found.T) <= 1) if rng.random() < 0.5 else (abs(found) <= 0.8).all(1)]
     return [np.repeat(point[None], 2, 0) for point in found]
 
 
-FIGURES = (polygon, star, cross, zigzag, spiral, eight, comb, dots)
+#: and how often each is drawn. Spirals and zigzags are rare: faint ones look like filaments.
+FIGURES = {polygon: 3, star: 2, cross: 2, zigzag: 0.5, spiral: 0.5, eight: 1, comb: 2, arcs: 1, dots: 8}
 
 
 def trace(lines, size, step):
@@ -117,12 +121,18 @@ def seen(density, pixel, rng):
     return (picture / max(picture.max(), 1e-12)).astype(np.float32)
 
 
+def drawn(rng):
+    """One of FIGURES at random."""
+    chance = np.array(list(FIGURES.values()))
+    return list(FIGURES)[rng.choice(len(FIGURES), p=chance / chance.sum())]
+
+
 def figure(rng, pixel, size=32):
-    """One figure of 5 to 14 µm in the middle of `size`² camera pixels."""
-    fine, radius = size * FINE, rng.uniform(2.5, 7) * FINE / pixel
-    angle, squeeze = rng.uniform(0, 2 * np.pi), np.array([1, rng.uniform(0.6, 1)])
+    """One figure of 6 to 14 µm in the middle of `size`² camera pixels."""
+    fine, radius = size * FINE, rng.uniform(3, 7)
+    angle, squeeze = rng.uniform(0, 2 * np.pi), np.array([1, rng.uniform(0.8, 1)])
     middle = fine / 2 + rng.uniform(-FINE, FINE, 2)
-    lines = [turned(line * squeeze, angle) * radius + middle for line in FIGURES[rng.integers(len(FIGURES))](rng)]
+    lines = [turned(line * squeeze, angle) * radius * FINE / pixel + middle for line in drawn(rng)(rng, radius)]
     return seen(trace(lines, fine, 1), pixel, rng)
 
 
@@ -142,7 +152,7 @@ def pattern(rng, pixel, size=128):
     else:
         lines = []
         reach = int(fine / pitch) + 3
-        same = FIGURES[rng.integers(len(FIGURES))]
+        same = drawn(rng)
         jitter = rng.choice([0, 0.15])
         for j in range(-reach, reach):
             for i in range(-reach, reach):
@@ -159,6 +169,6 @@ def pattern(rng, pixel, size=128):
                     lines.append(turned(np.array([[-0.45, 0.3 * (-1) ** j], [0, -0.3], [0.45, 0.3 * (-1) ** j]]) * pitch, angle) + place)
                 else:
                     turn = rng.choice([0, rng.uniform(0, 6.3)])
-                    lines += [turned(line, turn) * pitch * 0.42 + place for line in same(rng)]
+                    lines += [turned(line, turn) * pitch * 0.42 + place for line in same(rng, 0.42 * pitch * pixel / FINE)]
         density = trace(lines, fine, 1)
     return seen(density, pixel, rng)

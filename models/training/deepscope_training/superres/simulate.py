@@ -79,7 +79,7 @@ def make(config, index, images, field=None):
     return {
         "low": (low * scale).numpy().astype(np.float32),
         "high": (high * scale).numpy().astype(np.float16),
-        "family": f"thin {family}" if thin else family, "native": native, "wavelength": wavelength, "spherical": spherical, "na": lens.na,
+        "family": f"{'off-focus' if off else 'thin'} {family}" if thin else family, "native": native, "wavelength": wavelength, "spherical": spherical, "na": lens.na,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from . import oddities
 from .lessons import FIGURES, PATTERNS, Lessons, loss_of
 from .lookout import Lookout, as_json
 
-STEPS, BATCH, RATE, WARM_UP = 2600, 24, 4e-3, 100
+STEPS, BATCH, RATE, WARM_UP = 7000, 24, 4e-3, 100
 KEEP_EVERY = 200
 LEAST = 8  # fields, below which there is nothing to learn
 
