@@ -60,6 +60,7 @@ export const f32x4 = {
   add: (a: Expression, b: Expression): Expression => vector(228, a, b),
   subtract: (a: Expression, b: Expression): Expression => vector(229, a, b),
   multiply: (a: Expression, b: Expression): Expression => vector(230, a, b),
+  maximum: (a: Expression, b: Expression): Expression => vector(233, a, b),
   constant: (value: number): Expression => {
     const bytes = new Uint8Array(Float32Array.of(value, value, value, value).buffer)
     return [...vector(12), ...bytes]

@@ -4,7 +4,8 @@ import { readFile, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, sep } from 'node:path'
 import { parse } from 'yaml'
 import { z } from '#shared/zod.ts'
-import type { Lookout, LookoutLayer } from '../analysis/trust/lookout.ts'
+import type { Layer } from '../analysis/trust/convolution.ts'
+import type { Lookout } from '../analysis/trust/lookout.ts'
 import type { InputStatistics, Training } from '../analysis/trust/training.ts'
 
 const finite = z.number().finite()
@@ -124,7 +125,7 @@ async function readLookout(folder: string, file: Named): Promise<Lookout | null>
   try {
     const { pixel_size_um, layers, head } = lookoutSchema.parse(await readChecked(folder, file))
     let expected = 8
-    for (const { inputs, outputs, weights, bias } of layers as LookoutLayer[]) {
+    for (const { inputs, outputs, weights, bias } of layers as Layer[]) {
       if (inputs !== expected || weights.length !== outputs * inputs * 9 || bias.length !== outputs) return null
       expected = outputs
     }

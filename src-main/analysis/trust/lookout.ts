@@ -3,22 +3,13 @@
  * (models/training/deepscope_training/lookout.py, which this repeats; test/cases/trust holds values that both must give). Pure arithmetic: it
  * takes some 4,300 multiplications a camera pixel.
  */
+import { convolved, type Layer, type Stack } from './convolution.ts'
 import { cut, type Plane, percentileOf } from './plane.ts'
-
-/** 3 × 3 convolution with edges of zeros, then max(0, ·). */
-export interface LookoutLayer {
-  readonly stride: 1 | 2
-  readonly inputs: number
-  readonly outputs: number
-  /** outputs × inputs × 3 × 3 */
-  readonly weights: Float32Array
-  readonly bias: Float32Array
-}
 
 export interface Lookout {
   /** Of the inputs it was taught with. */
   readonly pixelSizeUm: number
-  readonly layers: readonly LookoutLayer[]
+  readonly layers: readonly Layer[]
   /** 1 × 1: 2 × inputs weights and two biases, for odd structure and for blur. */
   readonly head: { readonly weights: Float32Array; readonly bias: Float32Array }
 }
@@ -33,13 +24,6 @@ export interface Sighting {
 
 /** Smaller pictures are mostly edge. */
 const smallest = 64
-
-/** Channels one after the other, each row by row. */
-interface Stack {
-  readonly width: number
-  readonly height: number
-  readonly data: Float32Array
-}
 
 /** null where the picture is smaller than 64 pixels. What lies beyond the last whole place, right and below, is left out. */
 export function lookAt({ layers, head }: Lookout, picture: Plane): Sighting | null {
@@ -74,33 +58,6 @@ function prepared({ width, height, data }: Plane): Stack {
       const at = ((y & 1) * 2 + (x & 1)) * w * h + (y >> 1) * w + (x >> 1)
       result[at] = value
       result[at + 4 * w * h] = Math.sqrt(Math.max(0, value))
-    }
-  return { width: w, height: h, data: result }
-}
-
-function convolved({ width, height, data }: Stack, { stride, inputs, outputs, weights, bias }: LookoutLayer): Stack {
-  const [w, h] = [Math.ceil(width / stride), Math.ceil(height / stride)]
-  const result = new Float32Array(outputs * w * h)
-  // With a column of zeros on either side, no step of the innermost loop has to ask where it is.
-  const wide = width + 2
-  const padded = new Float32Array(inputs * wide * height)
-  for (let row = 0; row < inputs * height; row++) padded.set(data.subarray(row * width, (row + 1) * width), row * wide + 1)
-  const line = new Float32Array(w)
-  for (let o = 0; o < outputs; o++)
-    for (let y = 0; y < h; y++) {
-      line.fill(bias[o] as number)
-      for (let c = 0; c < inputs; c++)
-        for (let ky = 0; ky < 3; ky++) {
-          const row = y * stride + ky - 1
-          if (row < 0 || row >= height) continue
-          const k = ((o * inputs + c) * 3 + ky) * 3
-          const [a, b, d] = [weights[k] as number, weights[k + 1] as number, weights[k + 2] as number]
-          let at = (c * height + row) * wide
-          for (let x = 0; x < w; x++, at += stride)
-            line[x]! += a * (padded[at] as number) + b * (padded[at + 1] as number) + d * (padded[at + 2] as number)
-        }
-      const to = (o * h + y) * w
-      for (let x = 0; x < w; x++) result[to + x] = Math.max(0, line[x] as number)
     }
   return { width: w, height: h, data: result }
 }

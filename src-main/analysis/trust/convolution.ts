@@ -1,0 +1,94 @@
+/** 3 × 3 convolutions with edges of zeros, then max(0, ·): all that a lookout is made of. Four places at a time. */
+import { assemble, type FunctionSource, f32x4, i32, KernelMemory } from '#shared/simd.ts'
+
+export interface Layer {
+  readonly stride: 1 | 2
+  readonly inputs: number
+  readonly outputs: number
+  /** outputs × inputs × 3 × 3 */
+  readonly weights: Float32Array
+  readonly bias: Float32Array
+}
+
+/** Channels one after the other, each row by row. */
+export interface Stack {
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+}
+
+/**
+ * `row(into, end, from, weights, weightsEnd, plane, line, second, third)`: one row of one output. `weights` → its bias, then nine weights for each
+ * input. `from` → the upper left neighbour of the first place in the first input; the next input lies `plane` bytes on, the next row `line`; a
+ * place's second and third column lie `second` and `third` bytes from its first.
+ */
+const row: FunctionSource = {
+  name: 'row',
+  parameters: 9,
+  build: (body, ...parameters) => {
+    const [into, end, from, weights, weightsEnd, plane, line, second, third] = parameters.map((value) => body.variable('i32', value))
+    const sum = body.variable('v128', f32x4.constant(0))
+    const weight = body.variable('i32', i32.constant(0))
+    const at = body.variable('i32', i32.constant(0))
+    const upper = body.variable('i32', i32.constant(0))
+    const zero = body.keep(f32x4.constant(0))
+    body.whileLess(into!.get, end!.get, () => {
+      sum.set(f32x4.loadSplat(weights!.get))
+      weight.set(i32.add(weights!.get, i32.constant(4)))
+      at.set(from!.get)
+      body.whileLess(weight.get, weightsEnd!.get, () => {
+        upper.set(at.get)
+        for (let y = 0; y < 3; y++) {
+          const columns = [upper.get, i32.add(upper.get, second!.get), i32.add(upper.get, third!.get)]
+          for (const [x, column] of columns.entries())
+            sum.set(f32x4.add(sum.get, f32x4.multiply(f32x4.loadSplat(weight.get, 4 * (3 * y + x)), f32x4.load(column))))
+          upper.set(i32.add(upper.get, line!.get))
+        }
+        at.set(i32.add(at.get, plane!.get))
+        weight.set(i32.add(weight.get, i32.constant(36)))
+      })
+      body.store(into!.get, f32x4.maximum(sum.get, zero))
+      into!.set(i32.add(into!.get, i32.constant(16)))
+      from!.set(i32.add(from!.get, i32.constant(16)))
+    })
+  },
+}
+
+let module: WebAssembly.Module | undefined
+
+/** What a layer makes of a stack; with a stride of two, half as wide and high (rounded up). */
+export function convolved({ width, height, data }: Stack, { stride, inputs, outputs, weights, bias }: Layer): Stack {
+  const [w, h] = [Math.ceil(width / stride), Math.ceil(height / stride)]
+  // Zeros around, and every line cut into as many parts as the stride has steps, so that neighbours of neighbouring places lie side by side.
+  const part = Math.ceil(w / 4) * 4 + 4
+  const line = part * stride
+  const plane = line * (height + 2)
+  const memory = new KernelMemory(4 * (inputs * plane + outputs * (1 + 9 * inputs) + part) + 64)
+  const input = memory.floats(inputs * plane)
+  for (let c = 0; c < inputs; c++)
+    for (let y = 0; y < height; y++) {
+      const [from, to] = [(c * height + y) * width, c * plane + (y + 1) * line]
+      if (stride === 1) input.set(data.subarray(from, from + width), to + 1)
+      else for (let x = 0; x < width; x++) input[to + ((x + 1) & 1) * part + ((x + 1) >> 1)] = data[from + x] as number
+    }
+  const each = 1 + 9 * inputs
+  const table = memory.floats(outputs * each)
+  for (let o = 0; o < outputs; o++) {
+    table[o * each] = bias[o] as number
+    table.set(weights.subarray(o * 9 * inputs, (o + 1) * 9 * inputs), o * each + 1)
+  }
+  const made = memory.floats(part)
+  module ??= assemble([row])
+  const kernels = memory.kernels<'row'>(module)
+  const result = new Float32Array(outputs * w * h)
+  const [second, third] = stride === 1 ? [4, 8] : [4 * part, 4]
+  for (let o = 0; o < outputs; o++) {
+    const first = table.byteOffset + 4 * o * each
+    for (let y = 0; y < h; y++) {
+      const from = input.byteOffset + 4 * y * stride * line
+      kernels.row(made.byteOffset, made.byteOffset + 4 * w, from, first, first + 4 * each, 4 * plane, 4 * line, second, third)
+      result.set(made.subarray(0, w), (o * h + y) * w)
+    }
+  }
+  return { width: w, height: h, data: result }
+}
