@@ -32,7 +32,7 @@ def main():
     with torch.no_grad():
         for number, parameter in enumerate(network.parameters()):
             parameter.copy_(weights(number, parameter.shape))
-        logits = network(lookout.prepared(torch.from_numpy(picture()).float()[None]))
+        logits = lookout.look(network, torch.from_numpy(picture()).float()[None])
         odd, blurred = (float(v[0]) for v in lookout.score(logits))
     case = {
         "origin": f"models/training/tools/lookout_cases.py, with PyTorch {torch.__version__}. Picture: {picture.__doc__} Weights: {weights.__doc__}",

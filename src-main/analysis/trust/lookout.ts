@@ -1,7 +1,7 @@
 /**
  * Runs a package's lookout: a small network that was taught to tell the training's own inputs from odd structure and from blur
  * (models/training/deepscope_training/lookout.py, which this repeats; test/cases/trust holds values that both must give). Pure arithmetic: it
- * takes some 4,300 multiplications a camera pixel.
+ * takes some 17,000 multiplications a camera pixel.
  */
 import { convolved, type Layer, type Stack } from './convolution.ts'
 import { cut, type Plane, percentileOf } from './plane.ts'
@@ -25,36 +25,64 @@ export interface Sighting {
 /** Smaller pictures are mostly edge. */
 const smallest = 64
 
+/** Left to right, up and down: what is odd is odd in a mirror, and the mean of four opinions errs less than one. */
+const mirrorings = [
+  [false, false],
+  [true, false],
+  [false, true],
+  [true, true],
+] as const
+
 /** null where the picture is smaller than 64 pixels. What lies beyond the last whole place, right and below, is left out. */
 export function lookAt({ layers, head }: Lookout, picture: Plane): Sighting | null {
   if (Math.min(picture.width, picture.height) < smallest) return null
   const place = layers.reduce((product, { stride }) => product * stride, 2)
   const [width, height] = [picture.width - (picture.width % place), picture.height - (picture.height % place)]
-  let stack = prepared(cut(picture, 0, 0, width, height))
-  for (const layer of layers) stack = convolved(stack, layer)
-  const count = stack.width * stack.height
-  const logits = [0, 1].map((k) => {
-    const found = new Float32Array(count).fill(head.bias[k] as number)
-    const inputs = head.weights.length / 2
-    for (let c = 0; c < inputs; c++) {
-      const weight = head.weights[k * inputs + c] as number
-      for (let i = 0; i < count; i++) found[i]! += weight * (stack.data[c * count + i] as number)
-    }
-    return found
-  }) as [Float32Array, Float32Array]
-  return { columns: stack.width, rows: stack.height, odd: logits[0], blurred: logits[1] }
+  const values = normalised(cut(picture, 0, 0, width, height).data)
+  const [columns, rows] = [width / place, height / place]
+  const [odd, blurred] = [new Float32Array(columns * rows), new Float32Array(columns * rows)]
+  for (const mirroring of mirrorings) {
+    let stack = prepared(values, width, height, mirroring)
+    for (const layer of layers) stack = convolved(stack, layer)
+    for (const [k, sum] of [odd, blurred].entries()) addLogits(stack, head, k, mirroring, sum)
+  }
+  return { columns, rows, odd, blurred }
 }
 
-/** y = (x − p1) / (p99.9 − p1 + 1e-6) within −1 … 2, and √max(y, 0); each as four channels of every second pixel: (0,0), (0,1), (1,0), (1,1). */
-function prepared({ width, height, data }: Plane): Stack {
+/** Adds the share of one mirroring to the mean log odds of kind `k`, turned back. */
+function addLogits(
+  { width, height, data }: Stack,
+  { weights, bias }: Lookout['head'],
+  k: number,
+  [overX, overY]: Mirroring,
+  sum: Float32Array,
+): void {
+  const inputs = weights.length / 2
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      let logit = bias[k] as number
+      for (let c = 0; c < inputs; c++) logit += (weights[k * inputs + c] as number) * (data[(c * height + y) * width + x] as number)
+      sum[(overY ? height - 1 - y : y) * width + (overX ? width - 1 - x : x)]! += logit / mirrorings.length
+    }
+}
+
+type Mirroring = (typeof mirrorings)[number]
+
+/** (x − p1) / (p99.9 − p1 + 1e-6) within −1 … 2. */
+function normalised(data: Float32Array): Float32Array {
   const sorted = data.slice().sort()
   const low = percentileOf(sorted, 1)
   const range = percentileOf(sorted, 99.9) - low + 1e-6
+  return data.map((value) => Math.min(2, Math.max(-1, (value - low) / range)))
+}
+
+/** y and √max(y, 0); each as four channels of every second pixel: (0,0), (0,1), (1,0), (1,1). */
+function prepared(values: Float32Array, width: number, height: number, [overX, overY]: Mirroring): Stack {
   const [w, h] = [width / 2, height / 2]
   const result = new Float32Array(8 * w * h)
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      const value = Math.min(2, Math.max(-1, ((data[y * width + x] as number) - low) / range))
+      const value = values[(overY ? height - 1 - y : y) * width + (overX ? width - 1 - x : x)] as number
       const at = ((y & 1) * 2 + (x & 1)) * w * h + (y >> 1) * w + (x >> 1)
       result[at] = value
       result[at + 4 * w * h] = Math.sqrt(Math.max(0, value))

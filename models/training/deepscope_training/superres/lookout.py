@@ -20,8 +20,8 @@ PERCENTILES = (1.0, 99.9)
 METHOD = (
     "Of a camera picture x, y = clip((x - p1) / (p99.9 - p1 + 1e-6), -1, 2) with its percentiles; channels: y at (0,0), (0,1), (1,0), (1,1) of every "
     "2 x 2 pixels, then sqrt(max(y, 0)) likewise. Layers: 3 x 3 convolution (weights outputs x inputs x 3 x 3, edges of zeros, stride), "
-    "max(0, .). Head: 1 x 1, two log odds for each 8 x 8 pixels: structure unlike any of the training; blurred. Numbers: float32, "
-    "little-endian, base64."
+    "max(0, .). Head: 1 x 1, two log odds for each 8 x 8 pixels: structure unlike any of the training; blurred. Both are means over the "
+    "picture and its three mirror images, turned back. Numbers: float32, little-endian, base64."
 )
 
 
@@ -59,6 +59,13 @@ def prepared(images):
     low, high = (torch.from_numpy(v).float()[:, None, None] for v in (low, high))
     y = torch.clamp((images - low) / (high - low + 1e-6), -1, 2)
     return torch.stack([y, torch.sqrt(torch.clamp(y, min=0))], 1)
+
+
+@torch.no_grad()
+def look(network, images):
+    """The log odds (B, 2, Y / STRIDE, X / STRIDE) for camera pictures (B, Y, X), sides multiples of STRIDE: means over four mirrorings."""
+    mirrorings = [[a for a, on in ((1, over_y), (2, over_x)) if on] for over_y in (False, True) for over_x in (False, True)]
+    return torch.stack([network(prepared(images.flip(axes))).flip([a + 1 for a in axes]) for axes in mirrorings]).mean(0)
 
 
 def score(logits):
