@@ -7,7 +7,7 @@ import { worseThan } from './classical.ts'
 import type { Row } from './row.ts'
 
 /** Share of in-range frames, in percent, that each figure may flag: together less than the five that are allowed. */
-const spent = { odd: 1, blurred: 1.5, distance: 1, frequency: 0.3, scale: 0.5, rsp: 0.1, unexplained: 0.1, disagreement: 1 } as const
+const spent = { odd: 2, blurred: 0.7, distance: 0.5, frequency: 0.3, scale: 0.4, rsp: 0.1, unexplained: 0.1, disagreement: 1 } as const
 
 export interface Calibrated {
   readonly frames: number

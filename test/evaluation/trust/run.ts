@@ -30,11 +30,11 @@ const option = (name: string, otherwise: number) => {
   return at < 0 ? otherwise : Number(process.argv[at + 1])
 }
 const rehearsing = process.argv.includes('--calibrate')
-const framesEach = option('--frames', rehearsing ? 7 : 200)
+const framesEach = option('--frames', rehearsing ? 30 : 200)
 /** In range, the rehearsal has so many times the frames, because limits lie in the tail. */
 const inRangeTimes = 10
 /** Frames of each kind whose output is compared with the truth. */
-const comparedEach = rehearsing ? 25 : 20
+const comparedEach = rehearsing ? Number.POSITIVE_INFINITY : 40
 /** In-range frames of which the network is asked again about changed copies. */
 const askedAgain = 25
 /** Nobody looked at frames of these seeds while the instruments were made. */
