@@ -94,6 +94,25 @@ def optional(title, rows, words, digits=3):
     return f"## {title}\n\n{words}\n\n{markdown.table(rows, digits)}\n\n" if rows else ""
 
 
+def off_focus(config, rows):
+    """The section on thin specimens off focus, where the training has such."""
+    if not rows:
+        return ""
+    share, reach = config.data.off_focus
+    return f"""## Thin specimens off focus
+
+Specimens of the training's families in one plane, the focus anywhere within {reach} µm of it, as a share of {share:g} of the thin ones in training. The target is what its lens shows
+at the same focus, blurred; how far from focus the input was taken can hardly be told from it. Richardson–Lucy has its best for each field, its answer known, which here tells it the focus. In no bar.
+
+{gains(rows)}
+
+PSNR, dB
+
+{comparison(rows, 'psnr', 2)}
+
+"""
+
+
 def write(config, result, out):
     """CARD.md into the package folder `out`, from what metrics.json holds."""
     optics, evaluation, tables, words = config.optics, config.evaluation, result["tables"], config.words
@@ -147,6 +166,8 @@ NRMSE without any fit
 
 ## Fresh specimens of the training's families
 
+The thin ones in focus.
+
 {gains(tables['seen'])}
 
 PSNR, dB
@@ -157,7 +178,7 @@ SSIM
 
 {comparison(tables['seen'], 'ssim', 3)}
 
-## Real structure
+{off_focus(config, tables.get('off_focus'))}## Real structure
 
 The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 

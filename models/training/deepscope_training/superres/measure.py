@@ -176,6 +176,7 @@ def run(config, work, out, report=print):
     tables = {
         "held_out": held,
         "seen": seen,
+        "off_focus": table(config, network, {"off focus": (fields.seen(config, count, off_focus=True), None)}, report)[0] if config.data.off_focus[0] else [],
         "real": table(config, network, real_pairs, report)[0],
         "variants": compared,
         "beads": checks.beads(config, network),
