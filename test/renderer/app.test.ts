@@ -173,6 +173,15 @@ describe('hands', () => {
 })
 
 describe('raw and enhanced', () => {
+  it('does not offer to enhance with a network that was chosen and is gone', async () => {
+    const toggle = page.getByTestId('enhance-toggle')
+    const { model } = host.states.settings.value
+    host.states.settings.patch({ model: 'gone' })
+    await expect.poll(() => toggle.isDisabled(), patience).toBe(true)
+    host.states.settings.patch({ model })
+    await expect.poll(() => toggle.isDisabled(), patience).toBe(false)
+  })
+
   it('the enhanced half carries its badge: a network picture, its model and version', async () => {
     await page.getByTestId('enhance-toggle').click()
     await expect.poll(() => text('network-badge'), patience).toMatch(/Network picture\s*Widefield super-resolution, 1\.0\.0/)

@@ -3,7 +3,7 @@ import type { Pixels } from '#shared/image/frame.ts'
 import type { Reading, Reason } from '#shared/trust.ts'
 import { featureCount, features, tileSide } from './features.ts'
 import { limits, oddLimit } from './limits.ts'
-import { blurredness, oddest, type Sighting } from './lookout.ts'
+import { blurredness, oddAllOver, oddest, type Sighting } from './lookout.ts'
 import type { Finding } from './metadata-guard.ts'
 import { cut, type Plane, percentileOf } from './plane.ts'
 import type { InputStatistics, Training } from './training.ts'
@@ -149,7 +149,15 @@ export interface DistributionInput {
 }
 
 export function distribution(measured: DistributionInput): Finding {
-  const rows = [strangeness(measured), oddStructure(measured), blur(measured), noiseOnly(measured), saturation(measured), light(measured)]
+  const rows = [
+    strangeness(measured),
+    oddField(measured),
+    oddStructure(measured),
+    blur(measured),
+    noiseOnly(measured),
+    saturation(measured),
+    light(measured),
+  ]
   const reasons = rows
     .flatMap(({ message, status }): Reason[] =>
       message && (status === 'caution' || status === 'do-not-use') ? [{ instrument: 'distribution', level: status, message }] : [],
@@ -186,6 +194,16 @@ function strangeness({ unfamiliarity: found, known }: DistributionInput): Row {
   const far = value > limits.distanceFar
   const message = `The picture looks unlike ${far ? 'anything' : 'most of what'} the network was trained on (${value.toFixed(1)} × the training’s limit).`
   return { ...row, status: far ? 'do-not-use' : 'caution', message }
+}
+
+function oddField({ sighting, watched }: DistributionInput): Row {
+  const value = sighting && oddAllOver(sighting)
+  const judged = sighting !== null && watched
+  const expected = judged ? `at most ${limits.oddAllOver}` : noLookout
+  const row = { id: 'odd-all-over', label: 'Oddness of the whole', value, unit: 'log odds', expected }
+  if (value === null || !judged) return { ...row, status: 'not-measured' }
+  if (value <= limits.oddAllOver) return { ...row, status: 'fine' }
+  return { ...row, status: 'caution', message: 'All over the picture there is structure unlike that which the network was trained on.' }
 }
 
 function oddStructure({ sighting, watched }: DistributionInput): Row {

@@ -48,6 +48,9 @@ export const limits = {
   /** Standard deviation over shifts, flips and noise as a share of that of the picture. *Calibrated.* */
   disagreement: calibrated.disagreement,
 
+  /** Log odds of the lookout that the picture is odd as a whole. *Calibrated.* */
+  oddAllOver: calibrated.oddAllOver,
+
   /** Log odds of the lookout that the whole picture is blurred. *Calibrated.* */
   blurred: calibrated.blurred,
 

@@ -102,6 +102,11 @@ export function oddest({ columns, rows, odd }: Sighting): number {
   return largest
 }
 
+/** The median over the places: how odd the picture is as a whole. */
+export function oddAllOver({ odd }: Sighting): number {
+  return percentileOf(odd.slice().sort(), 50)
+}
+
 /** The mean over the picture: blur is everywhere. */
 export function blurredness({ blurred }: Sighting): number {
   return blurred.reduce((sum, value) => sum + value, 0) / blurred.length

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { oddLimit } from '#main/analysis/trust/limits.ts'
-import { blurredness, type Lookout, lookAt, oddest } from '#main/analysis/trust/lookout.ts'
+import { blurredness, type Lookout, lookAt, oddAllOver, oddest } from '#main/analysis/trust/lookout.ts'
 import { readTraining } from '#main/inference/training.ts'
 import { rootFolder } from '#main/processes.ts'
 
@@ -67,6 +67,18 @@ describe('the lookout', () => {
     const { lookout: read } = await readTraining(join(rootFolder, 'models', 'widefield-sr'), 0.325)
     expect(read?.pixelSizeUm).toBe(0.65)
     expect(lookAt(read!, picture)).toMatchObject({ columns: 8, rows: 9 })
+  })
+  test('tells one odd place from a picture that is odd all over', () => {
+    const odd = (value: (i: number) => number) => ({
+      columns: 16,
+      rows: 16,
+      odd: Float32Array.from({ length: 256 }, (_, i) => value(i)),
+      blurred: new Float32Array(256),
+    })
+    const one = odd((i) => ([119, 120, 135, 136].includes(i) ? 5 : -3))
+    const all = odd((i) => (i % 2 ? 1.5 : 1))
+    expect([oddest(one), oddAllOver(one)]).toEqual([5, -3])
+    expect([oddest(all), oddAllOver(all)]).toEqual([1.25, 1.25])
   })
   test('allows the oddest of more places to be odder', () => {
     expect(oddLimit(1024)).toBeGreaterThan(oddLimit(256))

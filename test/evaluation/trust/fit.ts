@@ -7,7 +7,17 @@ import { worseThan } from './classical.ts'
 import type { Row } from './row.ts'
 
 /** Share of in-range frames, in percent, that each figure may flag: together less than the five that are allowed. */
-const spent = { odd: 2, blurred: 0.7, distance: 0.5, frequency: 0.3, scale: 0.4, rsp: 0.1, unexplained: 0.1, disagreement: 1 } as const
+const spent = {
+  odd: 2,
+  oddAllOver: 0.5,
+  blurred: 0.5,
+  distance: 0.5,
+  frequency: 0.3,
+  scale: 0.4,
+  rsp: 0.1,
+  unexplained: 0.1,
+  disagreement: 1,
+} as const
 
 export interface Calibrated {
   readonly frames: number
@@ -19,6 +29,7 @@ export interface Calibrated {
   readonly disagreement: number
   /** `limit` for a picture of so many `places`; it rises by `growth` for every factor e of more places. */
   readonly odd: { readonly limit: number; readonly growth: number; readonly places: number }
+  readonly oddAllOver: number
   readonly blurred: number
 }
 
@@ -59,6 +70,7 @@ export function calibrate(rows: readonly Row[], places: number): Calibrated {
     unexplained: digits(highInDecades('unexplained', values('spot'))),
     disagreement: digits(highInDecades('disagreement', values('disagreement-output')) / 100),
     odd: { limit: digits(high('odd', values('odd'))), growth: digits(tail(values('odd'), spent.odd).growth), places },
+    oddAllOver: digits(high('oddAllOver', values('odd-all-over'))),
     blurred: digits(high('blurred', values('blurred'))),
   }
 }
