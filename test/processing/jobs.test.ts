@@ -105,7 +105,7 @@ describe('jobs', () => {
 
   test('can be cancelled while they wait and while they run, and uploads are removed', async () => {
     await using jobs = newJobs()
-    const slow = await writeTiff('slow.ome.tif', 2500, 4e4)
+    const slow = await writeTiff('slow.ome.tif', 2500, 6e4)
     const upload = join(folder, 'upload-1')
     const queued = join(folder, 'upload-2')
     await copyFile(slow, upload)
