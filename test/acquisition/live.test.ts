@@ -25,9 +25,9 @@ beforeEach(async () => {
 afterEach(() => live[Symbol.asyncDispose]())
 
 /** Resolves when the network has made the next picture. */
-function nextEnhanced() {
+function nextEnhanced(of = live) {
   return new Promise<Parameters<Parameters<LiveView['onEnhanced']>[0]>[0]>((resolve) => {
-    const off = live.onEnhanced((frame) => {
+    const off = of.onEnhanced((frame) => {
       off()
       resolve(frame)
     })
@@ -85,12 +85,7 @@ describe('live view', () => {
     const look = async (frames: number) => {
       given.length = 0
       for (let i = 0; i < frames; i++) {
-        const next = new Promise((resolve) => {
-          const off = watched.onEnhanced((frame) => {
-            off()
-            resolve(frame)
-          })
-        })
+        const next = nextEnhanced(watched)
         camera.give()
         await next
       }
@@ -121,12 +116,7 @@ describe('live view', () => {
     })
     await watched.start(camera)
     const look = async () => {
-      const next = new Promise<void>((resolve) => {
-        const off = watched.onEnhanced(() => {
-          off()
-          resolve()
-        })
-      })
+      const next = nextEnhanced(watched)
       camera.give()
       await next
       return watched.state.value.model

@@ -1,5 +1,5 @@
 /** 3 × 3 convolutions with edges of zeros, then max(0, ·): all that a lookout is made of. Four places at a time. */
-import { assemble, type FunctionSource, f32x4, i32, KernelMemory } from '#shared/simd.ts'
+import { assemble, type Expression, type FunctionSource, f32x4, i32, KernelMemory } from '#shared/simd.ts'
 
 export interface Layer {
   readonly stride: 1 | 2
@@ -25,31 +25,32 @@ export interface Stack {
 const row: FunctionSource = {
   name: 'row',
   parameters: 9,
-  build: (body, ...parameters) => {
-    const [into, end, from, weights, weightsEnd, plane, line, second, third] = parameters.map((value) => body.variable('i32', value))
+  build: (body, ...[start, end, corner, weights, weightsEnd, plane, line, second, third]: readonly Expression[]) => {
+    const into = body.variable('i32', start!)
+    const from = body.variable('i32', corner!)
     const sum = body.variable('v128', f32x4.constant(0))
     const weight = body.variable('i32', i32.constant(0))
     const at = body.variable('i32', i32.constant(0))
     const upper = body.variable('i32', i32.constant(0))
     const zero = body.keep(f32x4.constant(0))
-    body.whileLess(into!.get, end!.get, () => {
-      sum.set(f32x4.loadSplat(weights!.get))
-      weight.set(i32.add(weights!.get, i32.constant(4)))
-      at.set(from!.get)
-      body.whileLess(weight.get, weightsEnd!.get, () => {
+    body.whileLess(into.get, end!, () => {
+      sum.set(f32x4.loadSplat(weights!))
+      weight.set(i32.add(weights!, i32.constant(4)))
+      at.set(from.get)
+      body.whileLess(weight.get, weightsEnd!, () => {
         upper.set(at.get)
         for (let y = 0; y < 3; y++) {
-          const columns = [upper.get, i32.add(upper.get, second!.get), i32.add(upper.get, third!.get)]
+          const columns = [upper.get, i32.add(upper.get, second!), i32.add(upper.get, third!)]
           for (const [x, column] of columns.entries())
             sum.set(f32x4.add(sum.get, f32x4.multiply(f32x4.loadSplat(weight.get, 4 * (3 * y + x)), f32x4.load(column))))
-          upper.set(i32.add(upper.get, line!.get))
+          upper.set(i32.add(upper.get, line!))
         }
-        at.set(i32.add(at.get, plane!.get))
+        at.set(i32.add(at.get, plane!))
         weight.set(i32.add(weight.get, i32.constant(36)))
       })
-      body.store(into!.get, f32x4.maximum(sum.get, zero))
-      into!.set(i32.add(into!.get, i32.constant(16)))
-      from!.set(i32.add(from!.get, i32.constant(16)))
+      body.store(into.get, f32x4.maximum(sum.get, zero))
+      into.set(i32.add(into.get, i32.constant(16)))
+      from.set(i32.add(from.get, i32.constant(16)))
     })
   },
 }

@@ -198,10 +198,9 @@ function strangeness({ unfamiliarity: found, known }: DistributionInput): Row {
 
 function oddField({ sighting, watched }: DistributionInput): Row {
   const value = sighting && oddAllOver(sighting)
-  const judged = sighting !== null && watched
-  const expected = judged ? `at most ${limits.oddAllOver}` : noLookout
+  const expected = watched ? `at most ${limits.oddAllOver}` : noLookout
   const row = { id: 'odd-all-over', label: 'Oddness of the whole', value, unit: 'log odds', expected }
-  if (value === null || !judged) return { ...row, status: 'not-measured' }
+  if (value === null || !watched) return { ...row, status: 'not-measured' }
   if (value <= limits.oddAllOver) return { ...row, status: 'fine' }
   return { ...row, status: 'caution', message: 'All over the picture there is structure unlike that which the network was trained on.' }
 }

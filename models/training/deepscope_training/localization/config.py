@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from .. import sections
 from ..sections import Normalisation
 
 
@@ -17,14 +18,7 @@ class Optics:
 
 
 @dataclass(frozen=True)
-class Camera:
-    photons: list
-    background: list
-    offset: list
-    gain: list
-    read_noise: list
-    hot_pixels: float
-    eight_bit: float
+class Camera(sections.Camera):
     saturated: float
 
 

@@ -45,19 +45,6 @@ def spiral(rng, radius):
     return [np.stack([t * np.cos(angle), t * np.sin(angle)], 1)]
 
 
-def scribble(rng, radius):
-    """Closed curves of a few harmonics, which cross themselves like handwriting."""
-    t = np.linspace(0, 2 * np.pi, 120)
-    order = np.arange(1, 5)[:, None]
-    x, y = ((rng.normal(0, 1, (4, 1)) / order**0.5 * np.cos(order * t + rng.uniform(0, 6.3, (4, 1)))).sum(0) for _ in range(2))
-    return [np.stack([x, y], 1) / max(abs(x).max(), abs(y).max())]
-
-
-def arrow(rng, radius):
-    head = rng.uniform(0.3, 0.6)
-    return [np.array([[-1, 0], [1, 0]]), np.array([[1 - head, head], [1, 0], [1 - head, -head]])]
-
-
 def eight(rng, radius):
     t = np.linspace(0, 2 * np.pi, 90)
     return [np.stack([np.cos(t), rng.uniform(0.5, 1) * np.sin(2 * t)], 1)]
