@@ -1,5 +1,6 @@
 """What every package is made of: files put in place whole, their hashes, tensors, and the trained network itself."""
 
+import datetime
 import hashlib
 import json
 import os
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import kinds, train
+from . import __version__, kinds, train
 from .errors import TrainingError, writing
 
 OPSET = 17
@@ -42,6 +43,24 @@ def put(path, write):
 def save_array(path, tensor):
     with open(path, "wb") as stream:
         np.save(stream, tensor.numpy().astype(np.float32))
+
+
+def head(config, name, description, cite, tags):
+    """How every rdf.yaml begins: what the package is, whose, and whom it cites ({text, doi})."""
+    return {
+        "format_version": "0.5.4",
+        "type": "model",
+        "id": config.name,
+        "name": name,
+        "description": description,
+        "version": __version__,
+        "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "authors": [{"name": "Deepscope developers"}],
+        "license": "CC-BY-4.0",
+        "documentation": "CARD.md",
+        "cite": [cite],
+        "tags": tags,
+    }
 
 
 def put_metrics(result, out, report):

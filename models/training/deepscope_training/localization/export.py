@@ -1,17 +1,21 @@
 """Package a trained network of protein location: model.onnx, test tensors and a BioImage.IO 0.5 description."""
 
-import datetime
 import warnings
 from pathlib import Path
 
 import torch
 
-from .. import __version__, normalisation, package
+from .. import normalisation, package
 from . import batches, calibrate, organelles, simulate
 from .networks import STEP
 
 OUTPUTS = ("probabilities", "embedding", "activation", "novelty")
 SMALLEST = 64  # pixels a side
+
+CITE = {
+    "text": "Tahir, M., Anwar, S., Mian, A. & Muzaffar, A. W. Deep localization of subcellular protein structures from fluorescence microscopy images. Neural Comput. Appl. (2021), arXiv 1910.04287. The task and the kind of network; these weights were trained independently.",
+    "doi": "10.1007/s00521-021-06715-y",
+}
 
 
 def to_onnx(module, path):
@@ -92,24 +96,14 @@ def describe(config, state, found, out):
 
     space = {"type": "space", "unit": "micrometer", "scale": config.evaluation.grid, "size": {"min": SMALLEST, "step": STEP}}
     return {
-        "format_version": "0.5.4",
-        "type": "model",
-        "id": config.name,
-        "name": "Protein location in cells",
-        "description": "Names the place of one fluorescently labelled protein in cultured cells: nucleus, nucleoli, endoplasmic reticulum, Golgi, lysosome, endosome, "
-        "mitochondria, actin or microtubules, or none of them; with maps of where the evidence lies.",
-        "version": __version__,
-        "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "authors": [{"name": "Deepscope developers"}],
-        "license": "CC-BY-4.0",
-        "documentation": "CARD.md",
-        "cite": [
-            {
-                "text": "Tahir, M., Anwar, S., Mian, A. & Muzaffar, A. W. Deep localization of subcellular protein structures from fluorescence microscopy images. Neural Comput. Appl. (2021), arXiv 1910.04287. The task and the kind of network; these weights were trained independently.",
-                "doi": "10.1007/s00521-021-06715-y",
-            }
-        ],
-        "tags": ["classification", "protein-localization", "fluorescence-light-microscopy", "widefield", "cells", "2d"],
+        **package.head(
+            config,
+            "Protein location in cells",
+            "Names the place of one fluorescently labelled protein in cultured cells: nucleus, nucleoli, endoplasmic reticulum, Golgi, lysosome, endosome, "
+            "mitochondria, actin or microtubules, or none of them; with maps of where the evidence lies.",
+            CITE,
+            ["classification", "protein-localization", "fluorescence-light-microscopy", "widefield", "cells", "2d"],
+        ),
         "inputs": [
             {
                 "id": "raw",

@@ -1,7 +1,6 @@
 """Package a trained network: model.onnx, test tensors, statistics of the training inputs and a BioImage.IO 0.5 description."""
 
 import dataclasses
-import datetime
 import json
 import warnings
 from pathlib import Path
@@ -10,8 +9,8 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from .. import __version__, normalisation, pool, statistics
-from ..package import OPSET, put, save_array, sha256
+from .. import normalisation, pool, statistics
+from ..package import OPSET, head, put, save_array, sha256
 from . import batches, fields, observe, variants
 from .batches import UNIT
 from .scan import CONFOCAL_REACH, focus_travel
@@ -110,19 +109,14 @@ def describe(config, state, network, out, variant):
 
     number = {"type": "float32", "unit": "arbitrary unit"}
     return {
-        "format_version": "0.5.4",
-        "type": "model",
-        "id": config.name,
-        "name": "Virtual refocusing, widefield to confocal 20x0.75" if confocal else "Virtual refocusing, widefield 20x0.75",
-        "description": f"Turns one 20x/{config.optics.na} widefield image ({config.optics.pixel} µm pixels) and a map of distances (DPM) into the {wanted} at that "
-        f"surface, anywhere within ±{config.data.reach:g} µm of the focus, with the expected error of every pixel. For research: the method is patented.",
-        "version": __version__,
-        "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "authors": [{"name": "Deepscope developers"}],
-        "license": "CC-BY-4.0",
-        "documentation": "CARD.md",
-        "cite": [CITE],
-        "tags": ["refocusing", "restoration", "fluorescence-light-microscopy", "widefield", "unet", "2d", "3d"],
+        **head(
+            config,
+            "Virtual refocusing, widefield to confocal 20x0.75" if confocal else "Virtual refocusing, widefield 20x0.75",
+            f"Turns one 20x/{config.optics.na} widefield image ({config.optics.pixel} µm pixels) and a map of distances (DPM) into the {wanted} at that "
+            f"surface, anywhere within ±{config.data.reach:g} µm of the focus, with the expected error of every pixel. For research: the method is patented.",
+            CITE,
+            ["refocusing", "restoration", "fluorescence-light-microscopy", "widefield", "unet", "2d", "3d"],
+        ),
         "inputs": [
             {
                 "id": "raw",

@@ -1,14 +1,13 @@
 """Package a trained network: model.onnx, test tensors and a BioImage.IO 0.5 description."""
 
-import datetime
 import json
 import warnings
 from pathlib import Path
 
 import torch
 
-from .. import __version__, normalisation, pool, real, statistics
-from ..package import OPSET, put, save_array, sha256
+from .. import normalisation, pool, real, statistics
+from ..package import OPSET, head, put, save_array, sha256
 from ..resample import NAME as RESAMPLING
 from . import batches, checks, simulate, teach, variants
 
@@ -18,6 +17,11 @@ RESAMPLE_FORMULA = (
     "separately, w_-1 = -t^3/2 + t^2 - t/2, w_0 = 3t^3/2 - 5t^2/2 + 1, w_1 = -3t^3/2 + 2t^2 + t/2, w_2 = t^3/2 - t^2/2 (Catmull-Rom, "
     "a = -1/2); beyond the edge the edge's pixel is repeated. r = 1 changes nothing."
 )
+
+CITE = {
+    "text": "Wang, H. et al. Deep learning enables cross-modality super-resolution in fluorescence microscopy. Nat. Methods 16, 103-110 (2019). The task and the kind of network; these weights were trained independently.",
+    "doi": "10.1038/s41592-018-0239-0",
+}
 
 
 def to_onnx(network, path):
@@ -81,23 +85,13 @@ def describe(config, state, network, out, flux, shipped):
     kwargs = {"axes": ["y", "x"], "min_percentile": percentiles[0], "max_percentile": percentiles[1], "eps": normalisation.EPSILON}
     tensors = {name: {"source": name, "sha256": sha256(out / name)} for name in ("test-input.npy", "test-output.npy")}
     return {
-        "format_version": "0.5.4",
-        "type": "model",
-        "id": config.name,
-        "name": words.title,
-        "description": f"{words.input} into {words.target}, without noise, with the expected error of every pixel.",
-        "version": __version__,
-        "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "authors": [{"name": "Deepscope developers"}],
-        "license": "CC-BY-4.0",
-        "documentation": "CARD.md",
-        "cite": [
-            {
-                "text": "Wang, H. et al. Deep learning enables cross-modality super-resolution in fluorescence microscopy. Nat. Methods 16, 103-110 (2019). The task and the kind of network; these weights were trained independently.",
-                "doi": "10.1038/s41592-018-0239-0",
-            }
-        ],
-        "tags": ["super-resolution", "restoration", "fluorescence-light-microscopy", *words.tags, "unet", "2d"],
+        **head(
+            config,
+            words.title,
+            f"{words.input} into {words.target}, without noise, with the expected error of every pixel.",
+            CITE,
+            ["super-resolution", "restoration", "fluorescence-light-microscopy", *words.tags, "unet", "2d"],
+        ),
         "inputs": [
             {
                 "id": "raw",
