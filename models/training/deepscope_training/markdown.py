@@ -59,3 +59,9 @@ def coverage(rows):
         inside = [next(r["inside"] for r in rows if (r["specimens"], r["photons"], r["interval"]) == (specimens, photons, i)) for i in intervals]
         lines.append(f"| {specimens} | {photons} | " + " | ".join(f"{v:.1%}" for v in inside) + " |")
     return "\n".join(lines)
+
+
+def began(training):
+    """With whose weights a training began, if not with random ones."""
+    initial = training["initial"]
+    return f", begun with the weights of {initial['package']} (step {initial['step']:,})" if initial else ""

@@ -2,16 +2,13 @@
 
 import datetime
 import hashlib
-import json
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import numpy as np
 
 from . import __version__, kinds, train
-from .errors import TrainingError, writing
+from .errors import writing
 
 OPSET = 17
 
@@ -61,31 +58,3 @@ def head(config, name, description, cite, tags):
         "cite": [cite],
         "tags": tags,
     }
-
-
-def put_metrics(result, out, report):
-    """Write metrics.json into the package folder `out`, and say which bars hold."""
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
-    for bar in result["bars"]:
-        report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
-
-
-def metrics_of(out):
-    """What an evaluation has written into the package folder `out`."""
-    path = Path(out) / "metrics.json"
-    if not path.is_file():
-        raise TrainingError(f"There is no {path}; evaluate the package first.")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def speed(model, bounds):
-    """How long `model` takes on two threads of the application's own runtime: [{pixels, ms, runs, must}] for {pixels a side: bound in ms}. Empty
-    where Node or its onnxruntime are not there."""
-    tool = Path(__file__).resolve().parents[1] / "tools" / "time-model.mjs"
-    if not shutil.which("node") or not Path(model).exists():
-        return []
-    done = subprocess.run(["node", tool, model, *map(str, bounds)], capture_output=True, text=True)
-    if done.returncode:
-        return []
-    return [{**row, "must": bounds[row["pixels"]]} for row in json.loads(done.stdout)]

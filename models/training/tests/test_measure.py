@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from deepscope_training import package, pool, train
+from deepscope_training import pool, results, train
 from deepscope_training.superres import describe, measure
 
 from . import small
@@ -31,7 +31,7 @@ class Evaluation(unittest.TestCase):
 
         again = measure.retime(config, folder / "out", report=small.silent)
         self.assertEqual({**again["tables"], "time": 0}, {**found["tables"], "time": 0})
-        self.assertEqual(package.metrics_of(folder / "out")["bars"], again["bars"])
+        self.assertEqual(results.read(folder / "out")["bars"], again["bars"])
 
 
 if __name__ == "__main__":

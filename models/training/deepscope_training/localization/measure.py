@@ -5,11 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import __version__, markdown, package
+from .. import results
 from . import baseline, calibrate, card, judged, organelles, photographs, scores
 
 NAMES = organelles.NAMES
-SPEED = {256: 60, 512: 200}  # pixels a side: most milliseconds on two cores
 
 
 def answers(module, images):
@@ -94,19 +93,15 @@ def real_table(config, module, limit):
     return rows, scores.accuracy([r["class"] for r in rows], [r["named"] for r in rows]) if rows else None
 
 
-def bars_of(tables):
+def bars_of(config, tables):
     """[{name, value, holds, must}]; what could not be measured is left out."""
-    bars = []
-
-    def bar(name, value, holds, must):
-        bars.append({"name": name, "value": round(float(value), 4), "holds": bool(holds), "must": must})
+    bars = results.Bars()
+    bar = bars.add
 
     network, rival = (row["accuracy"] for row in tables["overall"])
     bar("accuracy-made", network, network >= 0.95 and network - rival >= 0.2, f"≥ 0.95, and 0.2 above the histogram baseline's {rival:.3f}")
     bar("unknown-auroc", tables["unknown_auroc"], tables["unknown_auroc"] >= 0.85, "≥ 0.85, peroxisome and plasma membrane against the nine")
-    for row in tables["time"]:
-        bar(f"ms-{row['pixels']}", row["ms"], row["ms"] <= row["must"], f"≤ {row['must']} ms on two cores")
-    bar("mib", tables["mib"], tables["mib"] <= 8, "≤ 8 MiB")
+    bars.add_cost(tables)
     return bars
 
 
@@ -121,31 +116,11 @@ def run(config, work, out, report=print):
     tables = tables_of(judge(config, module, images, names, pixels, rival), found["limit"])
     tables["atlas"], tables["atlas_accuracy"] = real_table(config, module, found["limit"])
     tables["selection"] = found["selection"]
-    tables["time"] = package.speed(out / "model.onnx", SPEED)
-    tables["mib"] = round((out / "model.onnx").stat().st_size / 2**20, 2)
-    result = {
-        "package": config.name,
-        "version": __version__,
-        "bars": bars_of(tables),
-        "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
-        "parameters": sum(p.numel() for p in module.network.parameters()),
-        "novelty": {"score": found["score"], "limit": found["limit"], "temperature": found["temperature"]},
-        "tables": tables,
-    }
     card.figure(config, (images, names, pixels), out / card.FIGURE)
-    return write(config, markdown.rounded(result), out, report)
-
-
-def write(config, result, out, report=print):
-    """metrics.json, and the card from it."""
-    package.put_metrics(result, out, report)
-    card.write(config, result, out)
-    return result
+    novelty = {key: found[key] for key in ("score", "limit", "temperature")}
+    return results.conclude(config, bars_of, card.write, tables, out, report, state, module.network, novelty=novelty)
 
 
 def retime(config, out, report=print):
     """Time the packaged network anew, on a quiet machine, and leave every other figure as it was measured."""
-    result = package.metrics_of(out)
-    result["tables"]["time"] = package.speed(Path(out) / "model.onnx", SPEED)
-    result["bars"] = bars_of(result["tables"])
-    return write(config, result, out, report)
+    return results.again(config, bars_of, card.write, out, report)

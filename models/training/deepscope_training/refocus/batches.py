@@ -20,7 +20,7 @@ def choose(positions, inputs, reach, generator):
 
 
 def example(config, entry, generator, patch):
-    """A normalised, jittered, turned crop: raw, dpm and target (3, patch, patch)."""
+    """A normalised, jittered, turned crop: raw and target (1, patch, patch), and their distance, dpm (1, 1, 1)."""
     data, positions = config.data, entry["positions"]
     source, wanted = choose(positions, int(entry["inputs"]), data.reach, generator)
     seen, true = (torch.from_numpy(entry[name][i].astype(np.float32)) for name, i in (("widefield", source), (data.target, wanted)))
@@ -39,17 +39,16 @@ def example(config, entry, generator, patch):
     turns, flip = (int(torch.randint(0, n, (), generator=generator)) for n in (4, 2))  # the pupil is round: all of them keep the sign of defocus
     pair = torch.rot90(pair, turns, (1, 2))
     pair = pair.flip(2) if flip else pair
-    dpm = torch.full_like(pair[:1], float(positions[wanted] - positions[source]) / UNIT)
-    return torch.cat([pair[:1], dpm, pair[1:]])
+    dpm = torch.full((1, 1, 1), float(positions[wanted] - positions[source]) / UNIT)
+    return pair[:1], dpm, pair[1:]
 
 
 def parts(examples):
-    stack = torch.stack(examples)
-    return stack[:, :1].contiguous(), stack[:, 1:2].contiguous(), stack[:, 2:].contiguous()
+    return tuple(torch.stack(part) for part in zip(*examples))
 
 
 def batch(config, fields, first, last, number, rank=0, size=1):
-    """Batch `number` from entries first…last-1: raw, dpm and target (B, 1, patch, patch), of which member `rank` of `size` takes its part."""
+    """Batch `number` from entries first…last-1: raw and target (B, 1, patch, patch) and dpm (B, 1, 1, 1), of which member `rank` of `size` takes its part."""
     training = config.training
     seed = config.seed * 1_000_003 + number
     chosen = torch.randint(first, last, (training.batch,), generator=torch.Generator().manual_seed(seed)).tolist()

@@ -1,9 +1,11 @@
 """CARD.md and its figure. Every number comes from metrics.json, the configuration or the package; none is typed by hand."""
 
+from pathlib import Path
+
 import torch
 
-from ..markdown import bars, cell, coverage, table, verdict
-from ..package import put
+from .. import package
+from ..markdown import bars, began, cell, coverage, table, verdict
 from . import beads, checks, describe, observe, predict
 
 FIGURE_PHOTONS = 2000
@@ -51,7 +53,7 @@ def figure(config, network, named, path):
             if line == 0:
                 axis.set_title(titles[column], fontsize=8)
     grid.tight_layout(pad=0.4)
-    put(path, lambda part: grid.savefig(part, dpi=60, format="png"))
+    package.put(path, lambda part: grid.savefig(part, dpi=60, format="png"))
     plt.close(grid)
 
 
@@ -63,23 +65,23 @@ def depth_of_field(rows):
     return f"{said}\n\n{table(rows, 2)}\n"
 
 
-def adversary(config, training, rows):
+def adversary(config, shipped, rows):
     """What is said of the adversary."""
     wanted = config.training.adversarial
     if wanted is None:
         return "Trained without the adversary of Wu et al.: what an adversary adds is detail that the photons need not support. `training.adversarial` of a configuration trains a second network with it and ships the one that invents less."
-    told = f"The least-squares adversary (Mao et al. 2017) takes part in the last {1 - wanted.begin:.0%} of one of two trainings; the one with less energy in empty places is shipped: {training['variant']}."
+    told = f"The least-squares adversary (Mao et al. 2017) takes part in the last {1 - wanted.begin:.0%} of one of two trainings; the one with less energy in empty places is shipped: {shipped}."
     return f"{told}\n\n{table(rows, 4)}"
 
 
-def text(config, result):
+def write(config, result, out):
+    """CARD.md into the package folder `out`, from what metrics.json holds."""
     optics, camera, data, evaluation, tables = config.optics, config.camera, config.data, config.evaluation, result["tables"]
     training = result["training"]
     confocal = data.target == "confocal"
     what = "the confocal image that the same lens would give there" if confocal else "the image that the microscope would show there"
-    began = f", begun with the weights of {training['initial']['package']} (step {training['initial']['step']:,})" if training["initial"] else ""
     sectioning = f"\n## Sectioning\n\nEnergy over the confocal truth's, where the truth is empty and where it is occupied.\n\n{table([tables['sectioning']])}\n" if confocal else ""
-    return f"""# {result['package']} {result['version']}
+    text = f"""# {result['package']} {result['version']}
 
 {verdict(result['bars'])}
 
@@ -87,7 +89,7 @@ def text(config, result):
 
 One 20×/{optics.na} widefield image with {optics.pixel} µm pixels and a map of distances (DPM) to {what}, at any surface within ±{data.reach:g} µm of the focus, and the
 Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,} parameters, the distance entering {'at every block' if config.network.dpm == 'early' else 'on the way up'};
-{training['steps']:,} steps in {training['minutes']} minutes on the clock of a shared machine, seed {training['seed']}, variant {training['variant']}{began}.
+{training['steps']:,} steps in {training['minutes']} minutes on the clock of a shared machine, seed {training['seed']}, variant {result['shipped']}{began(training)}.
 
 A picture made by this network is an estimate, not a measurement. It was trained on simulated images only (`docs/optics.md`, `models/training/README.md`), and has not been validated on
 a real microscope. The distance is in µm of the sample, positive away from the objective; an air objective moved by 1 µm moves its focus by about {describe.focus_travel(optics.na, optics.index):.2f} µm in a sample
@@ -176,7 +178,7 @@ Share of signal pixels whose error lies within the Laplace interval the network 
 
 ## With and without an adversary
 
-{adversary(config, training, tables['variants'])}
+{adversary(config, result['shipped'], tables['variants'])}
 
 ## Real z-stacks
 
@@ -187,3 +189,4 @@ are others than those of training: a check with declared mismatch. Opposite: tol
 
 Task and map of distances: Y. Wu et al., Nat. Methods 16, 1323 (2019), doi:10.1038/s41592-019-0622-5. These weights were trained independently of theirs.
 """
+    package.put(Path(out) / "CARD.md", lambda part: Path(part).write_text(text, encoding="utf-8"))

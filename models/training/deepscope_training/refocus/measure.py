@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import __version__, metrics, package
-from ..markdown import rounded
+from .. import metrics, results
 from . import baselines, batches, beads, card, checks, comparison, heldout, observe, predict, real, variants
 
 CANDIDATES = ("input", "rl-plane", "rl-volume", "network")
-SPEED = {256: 60, 512: 200}  # pixels a side: ms on two cores
 SEEN = 8  # fresh specimens of the training's families, at least
 BRIGHT = beads.LEVEL  # "at 1,000 photons and more"
 
@@ -144,20 +142,10 @@ def bead_table(config, network, report):
     return rows, widths
 
 
-def figure_of(value):
-    """A bar's value as it stands in metrics.json and in the card: four decimals, whole numbers without any, and a word for what is no number."""
-    value = round(float(value), 4)
-    if not np.isfinite(value):
-        return "not measurable"
-    return int(value) if value == int(value) else value
-
-
 def bars_of(config, tables):
     """[{name, value, holds, must}] from the tables."""
-    bars = []
-
-    def bar(name, value, holds, must):
-        bars.append({"name": name, "value": figure_of(value), "holds": bool(holds), "must": must})
+    bars = results.Bars()
+    bar = bars.add
 
     def widest(key, d):
         return max(np.inf if r[key] is None or r[key] != r[key] else r[key] for r in bright if abs(r["distance_um"]) == d)
@@ -190,9 +178,7 @@ def bars_of(config, tables):
         bar("dpm-shuffle-cost", value, value >= 3, f"≥ 3 dB lost with another map of distances, at {BRIGHT} photons and more")
         value = tables["field_depth"][0]["ratio"]
         bar("dof-extension", value, value >= 15, "≥ 15 times the raw image's range (20 is the goal)")
-    for row in tables["time"]:
-        bar(f"ms-{row['pixels']}", row["ms"], row["ms"] <= row["must"], f"≤ {row['must']} ms on two cores")
-    bar("mib", tables["size"][0]["mib"], tables["size"][0]["mib"] <= 8, "≤ 8 MiB")
+    bars.add_cost(tables)
     return bars
 
 
@@ -225,39 +211,15 @@ def run(config, work, out, report=print):
         "aberrations": checks.aberrations(config, network),
         "beyond": checks.beyond(config, network),
         "real": real.stacks(config, network),
-        "time": package.speed(out / "model.onnx", SPEED),
-        "size": [{"mib": (out / "model.onnx").stat().st_size / 2**20}],
         "designs": comparison.stored(),
         "variants": variant_rows,
     }
     if config.data.target == "confocal":
         tables["sectioning"] = checks.sectioning(config, network)
-    tables = rounded(tables)
-    result = {
-        "package": config.name,
-        "version": __version__,
-        "bars": bars_of(config, tables),
-        "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed, "initial": state.get("initial"), "variant": variant},
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "tables": tables,
-    }
     card.figure(config, network, named, out / "figure-refocused.png")
-    return write(config, result, out, report)
-
-
-def write(config, result, out, report):
-    """metrics.json, and CARD.md made of it."""
-    result = rounded(result)
-    package.put_metrics(result, out, report)
-    package.put(Path(out) / "CARD.md", lambda part: Path(part).write_text(card.text(config, result), encoding="utf-8"))
-    return result
+    return results.conclude(config, bars_of, card.write, tables, out, report, state, network, shipped=variant)
 
 
 def retime(config, out, report=print):
     """Time the packaged network anew, on a quiet machine, and leave every other figure as it was measured; designs are read again."""
-    result = package.metrics_of(out)
-    result["tables"]["time"] = package.speed(Path(out) / "model.onnx", SPEED)
-    result["tables"]["designs"] = comparison.stored()
-    result["bars"] = bars_of(config, result["tables"])
-    return write(config, result, out, report)
-
+    return results.again(config, bars_of, card.write, out, report, designs=comparison.stored())

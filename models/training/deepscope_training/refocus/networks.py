@@ -57,7 +57,7 @@ class Distance(nn.Module):
 
 
 class UNet(nn.Module):
-    """raw (B, 1, Y, X) and dpm (B, 1, Y, X) in µm / 10 → (B, 2, Y, X) [image, scale]; Y and X multiples of `step`.
+    """raw (B, 1, Y, X) and dpm (B, 1, Y, X) or (B, 1, 1, 1) in µm / 10 → (B, 2, Y, X) [image, scale]; Y and X multiples of `step`.
 
     Either batch may be 1 and is then shared. widths: channels on each level, the first at half the input's grid; down, up: residual blocks on each
     level, on the way down (the coarsest last) and on the way up.
@@ -107,11 +107,18 @@ class UNet(nn.Module):
             self.keep.weight.zero_()
             self.keep.bias.fill_(1.0)
 
+    def distances(self, dpm):
+        """Features of the distance for each level; (B, features, 1, 1) for all of them where the whole image has one distance, (B, 1, 1, 1)."""
+        if dpm.shape[-1] == 1:
+            return [self.distance(dpm)] * len(self.encode)
+        found = [self.distance(avg_pool2d(dpm, 2))]
+        for _ in self.down:
+            found.append(avg_pool2d(found[-1], 2))
+        return found
+
     def forward(self, raw, dpm):
         act = self.activation
-        distances = [self.distance(avg_pool2d(dpm, 2))]
-        for _ in self.down:
-            distances.append(avg_pool2d(distances[-1], 2))
+        distances = self.distances(dpm)
         h = act(self.stem(raw))
         skips = []
         for level, blocks in enumerate(self.encode):
@@ -125,7 +132,9 @@ class UNet(nn.Module):
             h = skips[level] * (1 + self.skip[level](distances[level])) + self.up[level](h)
             for block in self.decode[level]:
                 h = block(h, distances[level])
-        kept = nn.functional.interpolate(self.keep(distances[0]), scale_factor=2.0, mode="nearest")
+        kept = self.keep(distances[0])
+        if kept.shape[-1] > 1:
+            kept = nn.functional.interpolate(kept, scale_factor=2.0, mode="nearest")
         image = raw * kept + self.image(act(self.image_hidden(h)))
         scale = SCALE_UNIT * softplus(self.scale(act(self.scale_hidden(h)))) + SCALE_FLOOR
         return torch.cat([image, scale], 1)

@@ -122,7 +122,7 @@ def write(config, result, out):
 {markdown.verdict(result['bars'])}
 
 {words.input} into {words.target}, without noise, and the Laplace scale of the error of every pixel. A residual U-Net of {result['parameters']:,}
-parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock (models/training/README.md says how), seed {result['training']['seed']}; the *{result['shipped']}* variant (below).
+parameters; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock (models/training/README.md says how), seed {result['training']['seed']}{markdown.began(result['training'])}; the *{result['shipped']}* variant (below).
 
 A picture made by this network is an estimate, not a measurement. It was trained on simulated images only (optics of `docs/optics.md`), with drawn
 specimens and the structure of some real ones. It has not been validated on {words.unseen}.

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import __version__, markdown, metrics, package
+from .. import metrics, results
 from . import baselines, card, checks, fields, points, predict, reconstruction, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
 PATIENCE = 3  # iteration counts without improvement after which a choice is made
-SPEED = {256: 60, 512: 200}  # pixels a side: milliseconds at most, on two cores
 VALIDATION = 4  # fields for each family and photon level on which the baselines' settings are chosen
 REGULARISATION = tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2, -1.5, -1))
 TOTAL_VARIATION = (0.003, 0.02)
@@ -116,10 +115,8 @@ def worst(rows, key, bound):
 
 def bars_of(config, tables):
     """[{name, value, holds, must}] from the tables; what could not be measured is left out."""
-    bars = []
-
-    def bar(name, value, holds, must):
-        bars.append({"name": name, "value": round(float(value), 4) if np.isfinite(value) else None, "holds": bool(holds and np.isfinite(value)), "must": must})
+    bars = results.Bars()
+    bar = bars.add
 
     overall = next(r for r in tables["held_out"] if r["photons"] == "all")["candidates"]
     for key, unit in (("psnr", " dB"), ("ssim", "")):
@@ -158,9 +155,7 @@ def bars_of(config, tables):
         bar("reblur-correlation", value, value >= 0.98, "≥ 0.98 on every real image already on the grid")
         value = max(r["quiet_ratio"] for r in tables["on_grid"])
         bar("background-quiet", value, value <= 1, "≤ 1: grain of the emptiest places, output over input")
-    for row in tables["time"]:
-        bar(f"ms-{row['pixels']}", row["ms"], row["ms"] <= row["must"], f"≤ {row['must']} ms for {row['pixels']}² pixels on two cores (onnxruntime, fastest of {row['runs']})")
-    bar("mib", tables["mib"], tables["mib"] <= 8, "≤ 8 MiB")
+    bars.add_cost(tables)
     return bars
 
 
@@ -189,33 +184,12 @@ def run(config, work, out, report=print):
         "on_grid": checks.on_grid(config, network) if config.optics.native_na else [],
         "real_pair": checks.real_pair(config, network),
         "reconstruction": reconstruction.table(config, network),
-        "time": package.speed(out / "model.onnx", SPEED),
-        "mib": round((out / "model.onnx").stat().st_size / 2**20, 2),
-    }
-    result = {
-        "package": config.name,
-        "version": __version__,
-        "bars": bars_of(config, tables),
-        "shipped": shipped,
-        "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
-        "parameters": sum(p.numel() for p in network.parameters()),
-        "resolution_um": points.resolution(config),
-        "tables": tables,
     }
     card.figure(config, network, {name: pairs for name, (pairs, _) in named.items()}, out / "figure-heldout.png")
-    return write(config, markdown.rounded(result), out, report)
-
-
-def write(config, result, out, report=print):
-    """metrics.json, and the card from it."""
-    package.put_metrics(result, out, report)
-    card.write(config, result, out)
-    return result
+    more = {"shipped": shipped, "resolution_um": points.resolution(config)}
+    return results.conclude(config, bars_of, card.write, tables, out, report, state, network, **more)
 
 
 def retime(config, out, report=print):
     """Time the packaged network anew, on a quiet machine, and leave every other figure as it was measured."""
-    result = package.metrics_of(out)
-    result["tables"]["time"] = package.speed(Path(out) / "model.onnx", SPEED)
-    result["bars"] = bars_of(config, result["tables"])
-    return write(config, result, out, report)
+    return results.again(config, bars_of, card.write, out, report)

@@ -1,0 +1,90 @@
+"""What the measurement of every kind ends with: metrics.json with its bars, the card made of it, and the speed taken anew."""
+
+import json
+import math
+import shutil
+import subprocess
+from pathlib import Path
+
+from . import __version__, markdown
+from .errors import TrainingError
+from .package import put
+
+SPEED = {256: 60, 512: 200}  # pixels a side: most milliseconds on two cores
+LARGEST = 8  # MiB
+
+
+class Bars(list):
+    """[{name, value, holds, must}], and the bars that every package has. A value of four decimals, or that it was not measurable, which is a miss."""
+
+    def add(self, name, value, holds, must):
+        known = value is not None and math.isfinite(value)
+        self.append({"name": name, "value": round(float(value), 4) if known else "not measurable", "holds": bool(known and holds), "must": must})
+
+    def add_cost(self, tables):
+        """Time and size. Without Node nothing was timed."""
+        for row in tables["time"]:
+            self.add(f"ms-{row['pixels']}", row["ms"], row["ms"] <= row["must"], f"≤ {row['must']} ms for {row['pixels']}² pixels on two cores (onnxruntime, fastest of {row['runs']})")
+        self.add("mib", tables["mib"], tables["mib"] <= LARGEST, f"≤ {LARGEST} MiB")
+
+
+def cost(out):
+    """The tables `time` and `mib` of the package in `out`."""
+    model = Path(out) / "model.onnx"
+    return {"time": speed(model, SPEED), "mib": round(model.stat().st_size / 2**20, 2)}
+
+
+def conclude(config, bars_of, card, tables, out, report, state, network, **more):
+    """Judge the tables (floats of five digits) by `bars_of(config, tables)` and write metrics.json and the card: `card(config, result, out)`.
+
+    state: the checkpoint; network: what was measured; more: what else metrics.json shall hold. Returns what it holds.
+    """
+    tables = markdown.rounded({**tables, **cost(out)})
+    result = {
+        "package": config.name,
+        "version": __version__,
+        "bars": bars_of(config, tables),
+        "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed, "initial": state.get("initial")},
+        "parameters": sum(p.numel() for p in network.parameters()),
+        **markdown.rounded(more),
+        "tables": tables,
+    }
+    return write(config, card, result, out, report)
+
+
+def again(config, bars_of, card, out, report, **tables):
+    """Take the speed of the packaged network anew, on a quiet machine, and replace `tables`; every other figure stays as it was measured."""
+    result = read(out)
+    result["tables"] |= {**tables, "time": speed(Path(out) / "model.onnx", SPEED)}
+    result["bars"] = bars_of(config, result["tables"])
+    return write(config, card, result, out, report)
+
+
+def write(config, card, result, out, report):
+    """Put metrics.json and the card into the package folder `out`, and say which bars hold."""
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    for bar in result["bars"]:
+        report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
+    card(config, result, out)
+    return result
+
+
+def read(out):
+    """What an evaluation has written into the package folder `out`."""
+    path = Path(out) / "metrics.json"
+    if not path.is_file():
+        raise TrainingError(f"There is no {path}; evaluate the package first.")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def speed(model, bounds):
+    """How long `model` takes on two threads of the application's own runtime: [{pixels, ms, runs, must}] for {pixels a side: bound in ms}. Empty
+    where Node or its onnxruntime are not there."""
+    tool = Path(__file__).resolve().parents[1] / "tools" / "time-model.mjs"
+    if not shutil.which("node") or not Path(model).exists():
+        return []
+    done = subprocess.run(["node", tool, model, *map(str, bounds)], capture_output=True, text=True)
+    if done.returncode:
+        return []
+    return [{**row, "must": bounds[row["pixels"]]} for row in json.loads(done.stdout)]
