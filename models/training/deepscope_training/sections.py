@@ -29,3 +29,28 @@ class Adversarial:
     begin: float
     widths: list
     rate: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How every network is trained: examples a batch and pixels a side of each; Adam's rate after so many steps of warm-up."""
+
+    batch: int
+    patch: int
+    steps: int
+    rate: float
+    warm_up: int
+    checkpoint_every: int
+    validate_every: int
+    validation_fields: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """What every configuration holds; each kind adds its own sections."""
+
+    name: str
+    kind: str
+    seed: int
+    camera: Camera
+    normalisation: Normalisation

@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from deepscope_training import config as configuration
-from deepscope_training.superres.config import Adversarial
+from deepscope_training.sections import Adversarial
 
 os.environ["DEEPSCOPE_REAL_DATA"] = os.devnull  # simulated structure only: fast, and the same everywhere
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from .. import sections
-from ..sections import Normalisation
 
 
 @dataclass(frozen=True)
@@ -38,17 +37,9 @@ class Network:
     direct: int
 
 
-@dataclass(frozen=True)
-class Training:
-    batch: int
-    patch: int
+@dataclass(frozen=True, kw_only=True)
+class Training(sections.Training):
     zoom: list
-    steps: int
-    rate: float
-    warm_up: int
-    checkpoint_every: int
-    validate_every: int
-    validation_fields: int
     uniform: float
 
 
@@ -62,15 +53,11 @@ class Evaluation:
     false_alarm: float
 
 
-@dataclass(frozen=True)
-class Config:
-    name: str
-    kind: str
-    seed: int
+@dataclass(frozen=True, kw_only=True)
+class Config(sections.Config):
     optics: Optics
     camera: Camera
     data: Data
-    normalisation: Normalisation
     network: Network
     training: Training
     evaluation: Evaluation

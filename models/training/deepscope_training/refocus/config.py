@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from .. import sections
 from ..optics import Objective
-from ..sections import Adversarial, Camera, Normalisation
 
 
 @dataclass(frozen=True)
@@ -45,22 +45,14 @@ class Network:
     slope: float
 
 
-@dataclass(frozen=True)
-class Training:
-    batch: int
-    patch: int
+@dataclass(frozen=True, kw_only=True)
+class Training(sections.Training):
     bright: float  # share of examples whose photons come from the brightest decade
     border: int
-    steps: int
-    rate: float
-    warm_up: int
-    checkpoint_every: int
-    validate_every: int
-    validation_fields: int
     floor: float
     structure: float
     scale: float
-    adversarial: Adversarial = None
+    adversarial: sections.Adversarial = None
 
 
 @dataclass(frozen=True)
@@ -75,15 +67,10 @@ class Evaluation:
     iterations: list
 
 
-@dataclass(frozen=True)
-class Config:
-    name: str
-    kind: str
-    seed: int
+@dataclass(frozen=True, kw_only=True)
+class Config(sections.Config):
     optics: Optics
-    camera: Camera
     data: Data
-    normalisation: Normalisation
     network: Network
     training: Training
     evaluation: Evaluation

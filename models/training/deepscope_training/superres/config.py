@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from .. import sections
 from ..modalities import Confocal, Sted, Structured
 from ..optics import Objective
-from ..sections import Adversarial, Camera, Normalisation
 
 
 @dataclass(frozen=True)
@@ -71,22 +71,14 @@ class Network:
     slope: float
 
 
-@dataclass(frozen=True)
-class Training:
-    batch: int
-    patch: int
-    steps: int
-    rate: float
-    warm_up: int
-    checkpoint_every: int
-    validate_every: int
-    validation_fields: int
+@dataclass(frozen=True, kw_only=True)
+class Training(sections.Training):
     error: float
     structure: float
     consistency: float
     consistency_sigma: float
     scale: float
-    adversarial: Adversarial = None
+    adversarial: sections.Adversarial = None
 
 
 @dataclass(frozen=True)
@@ -125,15 +117,10 @@ class Evaluation:
     magnify: float = 1.0
 
 
-@dataclass(frozen=True)
-class Config:
-    name: str
-    kind: str
-    seed: int
+@dataclass(frozen=True, kw_only=True)
+class Config(sections.Config):
     optics: Optics
-    camera: Camera
     data: Data
-    normalisation: Normalisation
     network: Network
     training: Training
     evaluation: Evaluation
