@@ -34,19 +34,27 @@ def build(kind, values, where):
     return kind(**made)
 
 
-def load(name_or_path):
-    """The configuration of a package by its name (`widefield-sr`), or from a YAML file."""
+def read(path):
+    """What a YAML file says."""
     import yaml
 
-    path = Path(name_or_path)
-    if path.suffix not in (".yaml", ".yml"):
-        path = CONFIGS / f"{name_or_path}.yaml"
     if not path.is_file():
         raise TrainingError(f"There is no configuration {path.name}; known packages: {', '.join(names())}.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise TrainingError(f"{path.name} is not valid YAML: {str(error).splitlines()[0]}.") from error
+
+
+def load(name_or_path):
+    """The configuration of a package by its name (`widefield-sr`, `large/widefield-sr`), or from a YAML file."""
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        path = CONFIGS / f"{name_or_path}.yaml"
+    values = read(path)
+    if isinstance(values, dict) and "base" in values:  # another configuration, of which some things are changed
+        base, changes = read(CONFIGS / f"{Path(str(values['base'])).name}.yaml"), {k: v for k, v in values.items() if k != "base"}
+        values = {**base, **{k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in changes.items()}}
     kind = values.get("kind") if isinstance(values, dict) else None
     if kind not in kinds.KINDS:
         raise TrainingError(f"{path.name}: kind must be one of {', '.join(kinds.KINDS)}, not {kind!r}.")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from . import config as configuration, feeder, kinds, pool
+from . import config as configuration, feeder, kinds, pool, states
 from .crew import Crew
 from .errors import TrainingError, only_one, writing
 
@@ -24,29 +24,12 @@ def rate_at(progress, step, training):
     return training.rate * min(1, (step + 1) / training.warm_up) * 0.5 * (1 + math.cos(math.pi * min(progress, 1)))
 
 
-def save(path, state):
-    """Write a checkpoint beside `path` and rename it into place: an interruption leaves the old one whole."""
-    part = path.with_suffix(".part")
-    try:
-        with writing(path):
-            try:
-                torch.save(state, part)
-            except RuntimeError as error:  # PyTorch's own writer reports a full disk so
-                raise TrainingError(f"{path} could not be written; is the disk full? Nothing existing was changed.") from error
-            os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
 def read_checkpoint(path, config):
     """The state of a run, refused with a sentence when it is damaged or belongs to something else."""
     if not path.is_file():
         raise TrainingError(f"There is no checkpoint {path}; train the package first (train {config.name}).")
-    try:
-        state = torch.load(path, map_location="cpu")
-    except Exception as error:  # whatever unpickling a damaged file raises
-        raise TrainingError(f"The checkpoint {path} is damaged and cannot be read; move it away to begin anew.") from error
-    if not isinstance(state, dict) or state.get("format") != CHECKPOINT_FORMAT or "network" not in state:
+    state = states.load(path, "checkpoint", ("network", "config"))
+    if state.get("format") != CHECKPOINT_FORMAT:
         raise TrainingError(f"{path} is not a checkpoint of this program; it was left as it is.")
     for section in kinds.of(config).IDENTITY:
         if not configuration.same(config, section, state["config"].get(section)):
@@ -123,7 +106,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
             state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began}
             if adversary:
                 state["adversary"] = adversary.state_dict()
-            save(path, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})
+            states.save(path, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})
             append_curve(folder / "loss.csv", curve, step)
             curve.clear()
 
@@ -183,10 +166,10 @@ def weights_of(path, network):
     path = Path(path)
     if not path.is_file():
         raise TrainingError(f"There is no checkpoint {path} to begin with.")
+    state = states.load(path, "checkpoint", ("network", "config", "step"))
     try:
-        state = torch.load(path, map_location="cpu")
         network.load_state_dict(state["network"])
-    except Exception as error:  # whatever unpickling and loading raise
+    except RuntimeError as error:
         raise TrainingError(f"The weights of {path} do not fit this network; begin with a checkpoint of the same 'network' section.") from error
     return {"package": state["config"]["name"], "step": state["step"]}
 

@@ -3,8 +3,11 @@
 import json
 import unittest
 
-from deepscope_training import pool, results, train
-from deepscope_training.superres import describe, measure
+import numpy as np
+import torch
+
+from deepscope_training import metrics, pool, results, train
+from deepscope_training.superres import describe, fields, measure
 
 from . import small
 
@@ -24,14 +27,39 @@ class Evaluation(unittest.TestCase):
         card = (folder / "out" / "CARD.md").read_text(encoding="utf-8")
         first = card[: card.index("\n## ")]
         for bar in found["bars"]:
-            self.assertIn(f"`{bar['name']}` | {bar['value']:g} |", card)
-            self.assertEqual(f"`{bar['name']}` is {bar['value']:g};" in first, not bar["holds"], bar["name"])
+            value = bar["value"] if isinstance(bar["value"], str) else f"{bar['value']:g}"
+            self.assertIn(f"`{bar['name']}` | {value} |", card)
+            self.assertEqual(f"`{bar['name']}` is {value};" in first, not bar["holds"], bar["name"])
         self.assertEqual({row["specimen"] for row in found["tables"]["held_out"]}, {"rings", "meshes", "all"})
         self.assertTrue((folder / "out" / "figure-heldout.png").stat().st_size > 1000)
 
         again = measure.retime(config, folder / "out", report=small.silent)
         self.assertEqual({**again["tables"], "time": 0}, {**found["tables"], "time": 0})
         self.assertEqual(results.read(folder / "out")["bars"], again["bars"])
+
+    def test_every_strength_of_total_variation_has_the_iterations_it_needs(self):
+        """The weaker is best at once, the stronger only after many iterations, and better then."""
+        target = torch.from_numpy(np.random.default_rng(1).random((1, 40, 40)))
+        grain = torch.from_numpy(np.random.default_rng(2).normal(size=(1, 40, 40)))
+
+        class Slow:
+            def richardson_lucy(self, electrons, read_noise, iterations, strength=0.0):
+                error = {0.0: lambda n: 1.0, 0.003: lambda n: 0.5 + 0.01 * n}.get(strength, lambda n: 3.0 / n)
+                for count in iterations:
+                    yield count, target + error(count) * grain
+
+        found = measure.oracle(small.config_with(iterations=list(range(1, 31))), Slow(), None, target)
+        wanted = metrics.compare(target[0] + 0.1 * grain[0], target[0])["psnr"]
+        self.assertAlmostEqual(found["rl-tv"][0]["psnr"], wanted, places=6)
+
+    def test_classical_results_are_compared_in_the_units_of_the_target(self):
+        """Without any fit a good restoration is as near as with it."""
+        config = small.config_with(iterations=[2])
+        pairs = fields.seen(config, 2)
+        images, targets, electrons = fields.shots(config, pairs, 2000, seed=1)
+        found = measure.oracle(config, measure.restorer(config, images.shape[-1]), electrons, targets)
+        for figures in found["richardson-lucy"]:
+            self.assertLess(figures["nrmse_raw"], 1.5 * figures["nrmse"])
 
 
 if __name__ == "__main__":

@@ -168,6 +168,23 @@ class Beads(unittest.TestCase):
         rows[3]["z_error_um"] = 2.5  # at -7
         self.assertEqual(beads.depth_of_field(rows), 16)
 
+    def test_a_ring_around_a_dot_is_as_wide_as_the_ring(self):
+        """A defocused bead is a ring, perhaps with a dot in its middle; a Gaussian fits the dot and calls it sharp."""
+        y, x = np.mgrid[:41, :41] - 20.0
+        r = np.hypot(y, x)
+        ring = 10 * np.exp(-((r - 7) ** 2) / 2) + 14 * np.exp(-(r**2) / 1.5) + 100
+        self.assertGreater(beads.radial_width(ring, 20, 20), 14)
+        spot = 10 * np.exp(-(r**2) / (2 * 1.7**2)) + 100
+        np.testing.assert_allclose(beads.widths(spot, [(20, 20)], 0.5), 0.5 * 2.3548 * 1.7, atol=0.03)
+
+    def test_a_bead_far_out_of_focus_is_not_called_sharp(self):
+        stacks = observe.beads(small_refocus.config(), [-5.0, 0.0, 5.0])
+        pixel = small_refocus.config().optics.pixel
+        middle = stacks[2][len(stacks[2]) // 2][None]
+        below, sharp, above = (v.numpy() for v in stacks[0])
+        sharp = beads.widths(sharp, middle, pixel)
+        self.assertGreater(min(beads.lateral(v, middle, pixel, sharp) for v in (below, above)), 1.5)
+
     def test_the_raw_image_is_sharp_over_about_the_depth_of_field(self):
         # λ n / NA² = 1.24 µm at 525 nm (Born & Wolf), measured by a width of 1.2 instead of Strehl's 0.8
         self.assertAlmostEqual(beads.raw_range(small_refocus.config()), 1.24, delta=0.6)
@@ -240,7 +257,7 @@ def measured(**changes):
         "field_depth": [{"network_um": 20.0, "raw_um": 1.25, "ratio": 16.0}],
         "shuffle": [{"photons": 2000, "cost_db": 4.0}],
         "empty": [{"photons": 20, "energy": 0.004}],
-        "spots": [{"photons": 100, "precision": None}, {"photons": 2000, "precision": 0.97}],
+        "spots": [{"photons": 100, "precision": 0.96}, {"photons": 2000, "precision": 0.97}],
         "rare": [{"photons": 2000, "flux_ratio": 0.9}],
         "coverage": [{"specimens": "seen families", "photons": 20, "interval": 0.5, "inside": 0.53}],
         "sectioning": {"empty": 1.1, "occupied": 0.9},

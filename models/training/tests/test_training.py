@@ -16,7 +16,7 @@ import numpy as np
 import torch
 import yaml
 
-from deepscope_training import __main__ as command, config as configuration, losses, package, pool, superres, train
+from deepscope_training import __main__ as command, config as configuration, kinds, losses, package, pool, superres, train
 from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
 
@@ -123,6 +123,13 @@ class Interruption(unittest.TestCase):
         self.train("other", steps=1)
         with self.assertRaisesRegex(TrainingError, "trained with another 'network'"):
             train.read_checkpoint(self.folder / "other" / "checkpoint.pt", configuration.load("widefield-sr"))
+
+    def test_the_large_networks_differ_from_the_shipped_ones_in_size_only(self):
+        for name in configuration.names():
+            small_one, large = configuration.load(name), configuration.load(f"large/{name}")
+            count = [sum(p.numel() for p in kinds.of(c).build(c).parameters()) for c in (small_one, large)]
+            self.assertGreater(count[1], 4 * count[0], name)
+            self.assertEqual(dataclasses.replace(large, name=name, network=small_one.network), small_one)
 
     def test_no_checkpoint(self):
         with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):

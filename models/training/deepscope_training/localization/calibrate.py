@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from .. import package, pool
+from .. import package, pool, states
 from ..errors import TrainingError
 from . import baseline, batches, organelles, scores, simulate
 
@@ -136,7 +136,7 @@ def load(config, work):
     path = Path(work) / FILE
     if not path.is_file():
         raise TrainingError(f"There is no {FILE} in {work}; package the network first (export {config.name}).")
-    found = torch.load(path, map_location="cpu")
+    found = states.load(path, "calibration", ("step", "temperature", "score", "means", "whitening", "limit"))
     if found["step"] != state["step"]:
         raise TrainingError(f"{FILE} in {work} belongs to step {found['step']}, the checkpoint to step {state['step']}; package the network again (export {config.name}).")
     module = Calibrated(trained, *(found[k] for k in ("temperature", "score", "means", "whitening")))

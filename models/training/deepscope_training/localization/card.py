@@ -94,7 +94,7 @@ fields were none of the nine and taught as "anything": {', '.join((*organelles.O
 
 ## How it was measured
 
-{evaluation.fields} cells of each place, drawn by other code with other shapes and other numbers (`localization/judged.py`), {evaluation.side}² pixels of {', '.join(map(str, evaluation.pixels))} µm, NA {lens['na']}, λ {lens['wavelength']} µm, focus
+{result['tables']['overall'][0]['cells'] // (len(NAMES) * len(evaluation.photons))} cells of each place, drawn by other code with other shapes and other numbers (`localization/judged.py`), {evaluation.side}² pixels of {', '.join(map(str, evaluation.pixels))} µm, NA {lens['na']}, λ {lens['wavelength']} µm, focus
 off by up to {photographs.FOCUS} µm, background {photographs.BACKGROUND[0]}–{photographs.BACKGROUND[1]} of the peak, each photographed at {', '.join(map(str, evaluation.photons))} photons and brought to {evaluation.grid} µm pixels. An early look at the network on some of them showed that images must be brought to the pixels of the training; nothing else was fitted to them or chosen by them. Intervals are Wilson's, 95 %; they take
 photographs of one cell as independent. The baseline is a logistic regression on the brightness histogram, fitted to the training's own cells.
 

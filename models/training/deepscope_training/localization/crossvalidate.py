@@ -47,6 +47,8 @@ def parts_of(labels, count, seed):
 def fingerprint(listing, options, network):
     """What the results of a fold depend on, as a hash: another set or another network may not go on in the same folder."""
     said = [[str(p.relative_to(options.folder)), label] for p, label in zip(listing.paths, listing.labels)]
+    if options.initial and not options.initial.is_file():
+        raise TrainingError(f"There is no checkpoint {options.initial} to begin with.")
     initial = package.sha256(options.initial) if options.initial else None
     choice = [options.layout, options.folds, options.steps, options.minutes, options.seed, initial, vars(network)]
     return hashlib.sha256(json.dumps([said, choice]).encode()).hexdigest()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from .. import normalisation, package
+from .. import normalisation, package, states
 from . import batches, calibrate, organelles, simulate
 from .networks import STEP
 
@@ -42,7 +42,7 @@ def run(config, work, pool_folder, out, report=print):
     """Calibrate the checkpoint of `work` and write the package into `out`. What was there is replaced file by file, the description last."""
     network, state = package.load_network(config, work)
     found = {**calibrate.fit(config, network, pool_folder, report), "step": state["step"]}
-    package.put(Path(work) / calibrate.FILE, lambda part: torch.save(found, part))
+    states.save(Path(work) / calibrate.FILE, found)
     module, _, _ = calibrate.load(config, work)
     out = Path(out)
     package.put(out / "model.onnx", lambda part: to_onnx(module, part))

@@ -30,6 +30,11 @@ def electrons(image):
     return (image - CAMERA["offset"]) * CAMERA["gain"]
 
 
+def grey(light):
+    """Photoelectrons in the units of `photograph`."""
+    return CAMERA["offset"] + light / CAMERA["gain"]
+
+
 def look(config, planes, heights, positions, spherical=None, wavelength=None, pixels=None):
     """Noise-free stacks of a specimen on the fine grid: widefield and confocal (P, Y, X), not scaled."""
     evaluation, optics = config.evaluation, config.optics

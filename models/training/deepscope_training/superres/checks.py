@@ -1,5 +1,8 @@
 """Checks beyond similarity: the width of a bead, what appears in empty places, honesty of the error, faith to real inputs."""
 
+import dataclasses
+import math
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -12,6 +15,7 @@ from .simulate import MARGIN, OVERSAMPLING
 
 FLUX_GROUND = (1.25, 1.75)  # of the aperture: the ring that tells the ground
 FLUX_BINS = 5
+FLUX_BEADS = 5  # along a side of a field of the flux check: its brightnesses span a decade
 DYES = {"dapi": 0.46, "fitc": 0.525, "txred": 0.615}
 
 
@@ -122,12 +126,14 @@ def flux(config, network):
     """Whether twice the light is shown as twice the light: the slope of the restored over the true flux of isolated beads whose brightnesses
     span a decade within one image, 1 if so. For each photon level of the brightest bead, with a 95 % bootstrap interval."""
     rows, rng = [], np.random.default_rng(0)
-    radius = config.evaluation.beads.aperture / config.optics.target.pixel
+    radius, spacing = config.evaluation.beads.aperture / config.optics.target.pixel, 1.2 * config.evaluation.beads.spacing
+    side = 16 * math.ceil(((FLUX_BEADS - 1) * spacing + 1.1 * config.evaluation.beads.spacing) / config.optics.target.pixel / 16)
+    config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, field=max(side, config.evaluation.field)))
     for photons in config.evaluation.photons:
         generator = torch.Generator().manual_seed(photons + 2)
         true, found = [], []
         for seed in range(2 * repeats(config)):
-            low, high, places = bead_field(config, 100 + seed, 1.2 * config.evaluation.beads.spacing, decades=1.0)
+            low, high, places = bead_field(config, 100 + seed, spacing, decades=1.0)
             _, restored, target = taken(config, network, low, high, photons, generator)
             true.append(aperture_flux(target, places, radius))
             found.append(aperture_flux(restored, places, radius))

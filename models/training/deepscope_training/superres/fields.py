@@ -17,7 +17,8 @@ FIRST_FRESH = 20_000_000  # pool indices that no training uses
 
 def pair(config, planes, heights, focus=0.0):
     """What both microscopes see of `planes` (Z, S, S) on the fine grid, at the evaluation's wavelength and aberration: low, high, with the 99.9th
-    percentile of low at 1. Total reflection lights the planes by their height above the first."""
+    percentile of low at 1. Total reflection lights the planes by their height above the first, which is then in focus."""
+    focus = float(heights[0]) if config.data.penetration else focus
     step = config.optics.target.pixel / OVERSAMPLING
     field = Field(planes.shape[-1], step)
     spectra = torch.fft.rfft2(lit(config, planes, heights))
@@ -100,6 +101,11 @@ def photograph(config, low, high, photons, generator, background=None):
     background = config.evaluation.background if background is None else background
     image = camera.read_out(photons * (low + background), CAMERA["offset"], CAMERA["gain"], CAMERA["read_noise"], generator)
     return image, CAMERA["offset"] + photons * (high + background) / CAMERA["gain"]
+
+
+def grey(electrons):
+    """Photoelectrons in the units of `photograph`."""
+    return CAMERA["offset"] + electrons / CAMERA["gain"]
 
 
 def shots(config, pairs, photons, seed):

@@ -36,7 +36,8 @@ def dips(picture, first, second, ground):
 
 
 def two_points(config, network):
-    """Share of pairs of equal points that are shown as two, by the network and by the target, for each separation and photon level."""
+    """Share of pairs of equal points that are shown as two, for each separation and photon level: by the target; by the others, from the
+    resolution on, of those that the target shows as two (nobody is asked for more than the target has), below it of all."""
     rows, pixel, unit = [], config.optics.target.pixel, resolution(config)
     for separation in SEPARATIONS:
         for photons in config.evaluation.photons:
@@ -52,7 +53,8 @@ def two_points(config, network):
                 for name, picture in zip(shares, checks.taken(config, network, low, high, photons, generator)):
                     ground = np.median(picture)
                     shares[name] += [dips(picture, a, b, ground) for a, b in zip(ends[: len(centres)], ends[len(centres) :])]
-            found = {name: float(np.mean(v)) for name, v in shares.items()}
+            asked = np.array(shares["target"]) if separation >= 1 and any(shares["target"]) else np.ones(len(shares["target"]), bool)
+            found = {name: float(np.mean(np.array(v)[asked if name != "target" else slice(None)])) for name, v in shares.items()}
             rows.append({"separation": separation, "separation_um": separation * unit, "photons": photons, "pairs": len(shares["target"]), **found})
     return rows
 

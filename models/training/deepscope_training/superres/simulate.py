@@ -56,7 +56,8 @@ def make(config, index, images, field=None):
     empty = bool(rng.random() < data.empty)
     family = "empty" if empty else compose(rng, scene, data.families, images)
     heights = scene.heights / enlarged
-    if data.penetration:
+    if data.penetration:  # the layer that is lit is what one focuses on
+        focus = float(heights[0] + rng.uniform(-1, 1) * data.thin_focus)
         scene.planes *= evanescent(heights, heights[0], log_uniform(rng, *data.penetration))[:, None, None].astype(np.float32)
     lens, target = optics.objective("input"), optics.objective("target")
     if native:

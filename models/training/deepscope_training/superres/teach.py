@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import pool
+from .. import pool, states
 from ..errors import TrainingError, writing
 from ..package import put, sha256
 from . import oddities
@@ -43,8 +43,11 @@ def learn(config, lessons, path, steps, report):
     network, step = Lookout(), 0
     optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
     if path.exists():
-        kept = torch.load(path)
-        network.load_state_dict(kept["net"])
+        kept = states.load(path, "lookout", ("net", "opt", "step"))
+        try:
+            network.load_state_dict(kept["net"])
+        except RuntimeError as error:
+            raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
         optimiser.load_state_dict(kept["opt"])
         step = kept["step"]
     lessons.restart((config.seed, step))
@@ -61,7 +64,7 @@ def learn(config, lessons, path, steps, report):
         step += 1
         if step % KEEP_EVERY == 0 or step == steps:
             report(f"Lookout: step {step} of {steps}, loss {float(loss):.3f}, {time.monotonic() - begun:.0f} s.")
-            put(path, lambda part: torch.save({"net": network.state_dict(), "opt": optimiser.state_dict(), "step": step}, part))
+            states.save(path, {"net": network.state_dict(), "opt": optimiser.state_dict(), "step": step})
     return network.eval()
 
 
