@@ -5,6 +5,7 @@ import unittest
 import numpy as np
 import torch
 
+from deepscope_training import config as configuration
 from deepscope_training.superres import checks, points
 
 from . import small
@@ -47,6 +48,18 @@ class Spots(unittest.TestCase):
         bright, dim = (points.spot_precision(small.config_with(photons=[p]), Perfect())[0]["precision"] for p in (5000, 5))
         self.assertGreater(bright, 0.98)
         self.assertLess(dim, 0.6)
+
+
+class Light(unittest.TestCase):
+    def test_the_beads_of_the_flux_check_span_a_decade_in_every_package(self):
+        for name in configuration.names():
+            config = configuration.load(name)
+            if config.kind != "superres":
+                continue
+            roomy = checks.with_room(config)
+            places = checks.lattice(roomy, np.random.default_rng(0), checks.FLUX_SPACING * config.evaluation.beads.spacing)
+            self.assertGreaterEqual(len(places), checks.FLUX_BEADS**2, name)
+            self.assertGreaterEqual(roomy.evaluation.field, config.evaluation.field)
 
 
 class RareShape(unittest.TestCase):

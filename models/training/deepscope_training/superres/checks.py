@@ -15,6 +15,7 @@ from .simulate import MARGIN, OVERSAMPLING
 
 FLUX_GROUND = (1.25, 1.75)  # of the aperture: the ring that tells the ground
 FLUX_BINS = 5
+FLUX_SPACING = 1.2  # of the usual spacing
 FLUX_BEADS = 5  # along a side of a field of the flux check: its brightnesses span a decade
 DYES = {"dapi": 0.46, "fitc": 0.525, "txred": 0.615}
 
@@ -122,13 +123,19 @@ def flux_slope(true, found):
     return float(np.polyfit(np.log10(a), np.log10(b), 1)[0]) if (a > 0).all() and (b > 0).all() else float("nan")
 
 
+def with_room(config):
+    """The configuration with an evaluation field that holds FLUX_BEADS beads a side, FLUX_SPACING times as far apart as usual."""
+    apart = config.evaluation.beads.spacing
+    side = 16 * math.ceil(((FLUX_BEADS - 1) * FLUX_SPACING * apart + 1.1 * apart) / config.optics.target.pixel / 16)
+    return dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, field=max(side, config.evaluation.field)))
+
+
 def flux(config, network):
     """Whether twice the light is shown as twice the light: the slope of the restored over the true flux of isolated beads whose brightnesses
     span a decade within one image, 1 if so. For each photon level of the brightest bead, with a 95 % bootstrap interval."""
     rows, rng = [], np.random.default_rng(0)
-    radius, spacing = config.evaluation.beads.aperture / config.optics.target.pixel, 1.2 * config.evaluation.beads.spacing
-    side = 16 * math.ceil(((FLUX_BEADS - 1) * spacing + 1.1 * config.evaluation.beads.spacing) / config.optics.target.pixel / 16)
-    config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, field=max(side, config.evaluation.field)))
+    config, spacing = with_room(config), FLUX_SPACING * config.evaluation.beads.spacing
+    radius = config.evaluation.beads.aperture / config.optics.target.pixel
     for photons in config.evaluation.photons:
         generator = torch.Generator().manual_seed(photons + 2)
         true, found = [], []
