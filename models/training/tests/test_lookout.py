@@ -6,6 +6,7 @@ import unittest
 import numpy as np
 import torch
 
+from deepscope_training.errors import TrainingError
 from deepscope_training.superres import lessons, lookout, oddities, teach
 
 from . import small
@@ -72,6 +73,16 @@ class Taught(unittest.TestCase):
         teach.learn(small.config(), lessons_of(), path, 3, said.append)
         self.assertEqual(torch.load(path)["step"], 3)
         self.assertEqual(len(said), 2)
+
+    def test_a_damaged_or_foreign_file_ends_with_a_sentence(self):
+        folder = small.scratch(self)
+        for name, content, said in (("a.pt", b"nothing", "is damaged"), ("b.pt", {"weights": 1}, "is not a lookout")):
+            path = folder / name
+            path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
+            before = path.read_bytes()
+            with self.assertRaisesRegex(TrainingError, said):
+                teach.learn(small.config(), lessons_of(), path, 2, small.silent)
+            self.assertEqual(path.read_bytes(), before)
 
     def test_the_loss_asks_only_where_a_target_is(self):
         logits, targets = torch.zeros(2, 2, 4, 4), torch.zeros(2, 2, 4, 4)

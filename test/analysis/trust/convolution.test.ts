@@ -13,7 +13,7 @@ test.each([
 ] as const)(
   'stride %i, %i × %i: every place is max(0, bias + Σ weight · neighbour), with zeros beyond the edge',
   (stride, width, height) => {
-    const [inputs, outputs] = [3, 4]
+    const [inputs, outputs] = [3, 6]
     const data = noise(inputs * width * height, 31)
     const layer = { stride, inputs, outputs, weights: noise(outputs * inputs * 9, 17), bias: noise(outputs, 5) }
     const found = convolved({ width, height, data }, layer)
