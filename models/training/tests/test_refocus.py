@@ -174,6 +174,7 @@ class Beads(unittest.TestCase):
         r = np.hypot(y, x)
         ring = 10 * np.exp(-((r - 7) ** 2) / 2) + 14 * np.exp(-(r**2) / 1.5) + 100
         self.assertGreater(beads.radial_width(ring, 20, 20), 14)
+        self.assertEqual(beads.radial_width(np.zeros((41, 41)), 20, 20), math.inf)
         spot = 10 * np.exp(-(r**2) / (2 * 1.7**2)) + 100
         np.testing.assert_allclose(beads.widths(spot, [(20, 20)], 0.5), 0.5 * 2.3548 * 1.7, atol=0.03)
 

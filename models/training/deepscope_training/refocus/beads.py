@@ -1,5 +1,7 @@
 """What a bead tells: its widths and its height after refocusing from one image, beside a true scan through focus."""
 
+import math
+
 import numpy as np
 import torch
 from scipy import ndimage
@@ -59,10 +61,12 @@ def lateral(image, places, pixel, sharp):
 
 def radial_width(image, y, x):
     """Full width in pixels at which the mean over all directions around (y, x), above the ground, falls below half of its highest value for the
-    last time. Of a ring, which a bead out of focus becomes, that is the ring's outer width and not the width of a dot within."""
+    last time; endless where there is no light. Of a ring, which a bead out of focus becomes, that is the ring's outer width and not the width of a dot within."""
     angles = np.linspace(0, 2 * np.pi, 32, endpoint=False)
     around = [y + RADII[:, None] * np.sin(angles), x + RADII[:, None] * np.cos(angles)]
     profile = ndimage.map_coordinates(np.asarray(image, np.float64), around, order=3, mode="nearest").mean(1) - np.median(image)
+    if profile.max() <= 0:
+        return math.inf
     level = profile.max() / 2
     last = int(np.flatnonzero(profile >= level)[-1])
     if last == len(RADII) - 1:

@@ -197,7 +197,7 @@ PSNR, dB
 
 {comparison(tables['real'], 'psnr', 2) if tables['real'] else ''}
 
-{optional('A real pair', tables['real_pair'], "F-actin by total reflection and by structured illumination (BioSR, Qiao et al. 2021, as carried by qiqi-lu/kernel-learning-deconvolution), never used for training or choosing. Its optics are like the training's, not known to be the same.")}{optional('Beside a real reconstruction', tables['reconstruction'], "The network saw one picture; the reconstruction nine frames of a ninth of the light each (three directions, three phases, contrast 0.8), joined by Wiener's filter with all parameters known and its regularisation chosen with the answer known.")}## With and without an adversary
+{optional('A real pair', tables['real_pair'], "F-actin by total reflection and by structured illumination (BioSR, Qiao et al. 2021, as carried by qiqi-lu/kernel-learning-deconvolution), never used for training or choosing. Its optics are like the training's, not known to be the same. rl: Richardson–Lucy, its number of iterations chosen with the answer known; to beat it is the goal.")}{optional('Beside a real reconstruction', tables['reconstruction'], "The network saw one picture; the reconstruction nine frames of a ninth of the light each (three directions, three phases, contrast 0.8), joined by Wiener's filter with all parameters known and its regularisation chosen with the answer known.")}## With and without an adversary
 
 {variants(result)}
 
