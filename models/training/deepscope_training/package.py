@@ -2,13 +2,12 @@
 
 import datetime
 import hashlib
-import os
 from pathlib import Path
 
 import numpy as np
 
 from . import __version__, kinds, train
-from .errors import writing
+from .states import put  # noqa: F401  part of what a package is made with
 
 OPSET = 17
 
@@ -23,18 +22,6 @@ def load_network(config, work):
 
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def put(path, write):
-    """Let `write(part)` make a file beside `path`, then rename it into place."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write(str(part))
-            os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def save_array(path, tensor):

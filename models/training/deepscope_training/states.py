@@ -1,4 +1,4 @@
-"""What PyTorch keeps on disk: written beside and renamed into place, and read with a sentence where it is damaged."""
+"""Files put in place whole, and what PyTorch keeps in them, read with a sentence where it is damaged."""
 
 import os
 from pathlib import Path
@@ -8,19 +8,29 @@ import torch
 from .errors import TrainingError, writing
 
 
-def save(path, state):
-    """Write `state` to `path`: an interruption or a full disk leaves the old file whole."""
+def put(path, write):
+    """Let `write(part)` make a file beside `path`, then rename it into place."""
     path = Path(path)
     part = path.with_name(path.name + ".part")
     try:
         with writing(path):
-            try:
-                torch.save(state, part)
-            except RuntimeError as error:  # PyTorch's own writer reports a full disk so
-                raise TrainingError(f"{path} could not be written; is the disk full? Nothing existing was changed.") from error
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write(str(part))
             os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def save(path, state):
+    """Write `state` to `path`: an interruption or a full disk leaves the old file whole."""
+
+    def write(part):
+        try:
+            torch.save(state, part)
+        except RuntimeError as error:  # PyTorch's own writer reports a full disk so
+            raise TrainingError(f"{path} could not be written; is the disk full? Nothing existing was changed.") from error
+
+    put(path, write)
 
 
 def load(path, what, needed):

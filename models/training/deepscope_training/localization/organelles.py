@@ -4,7 +4,6 @@ Densities are of arbitrary unit; the scene is normalised afterwards. Only for tr
 """
 
 import numpy as np
-from scipy import ndimage
 
 from ..scene import noise_field
 from ..specimens import log_uniform

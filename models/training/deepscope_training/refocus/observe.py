@@ -6,7 +6,7 @@ import torch
 from .. import camera
 from ..scene import STEP_Z
 from . import fields, heldout
-from .scan import field_for, scan
+from .scan import scan
 
 CAMERA = {"offset": 100.0, "gain": 0.46, "read_noise": 1.6}  # of the demo microscope (docs/optics.md)
 FIRST_FRESH = 20_000_000  # pool indices that no training uses

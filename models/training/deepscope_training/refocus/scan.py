@@ -10,7 +10,7 @@ import math
 
 import torch
 
-from ..optics import Field, defocus_radius, margin, psf
+from ..optics import Field, margin, psf
 
 CONFOCAL_REACH = 8.0  # µm: emitters farther from focus leave less than 1 % of their light in the confocal image
 AIRY_RADIUS = 0.61  # of λ / NA: the first dark ring

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .. import metrics, results
 from . import baselines, card, checks, fields, points, predict, reconstruction, variants
