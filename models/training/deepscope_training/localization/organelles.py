@@ -1,6 +1,6 @@
 """The nine locations that the network learns to tell apart, each drawn into a cell of a scene, and oddities that are none of them.
 
-Densities are of arbitrary unit; the scene is normalised afterwards. Only for training: `strange_cells.py` draws what is judged.
+Densities are of arbitrary unit; the scene is normalised afterwards. Only for training: `judged.py` draws what is judged.
 """
 
 import numpy as np
