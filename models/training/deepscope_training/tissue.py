@@ -1,7 +1,8 @@
-"""Specimens that fill a depth of tens of µm, for training: the head of *C. elegans*, and cells in a gel."""
+"""Specimens that fill a depth of tens of µm, for training: the head of *C. elegans*, cells in a gel, and whatever else may lie crowded in depth."""
 
 import numpy as np
 
+from .scene import STEP_Z
 from .specimens import log_uniform
 
 
@@ -82,4 +83,79 @@ def points_in_depth(rng, scene):
     scene.splat(*(v + rng.normal(0, spread, (count, 8)) for v in (x, y, z)), weight)
 
 
-FAMILIES = {f.__name__: f for f in (worm_head, cells_in_gel, points_in_depth)}
+def directions(rng, count):
+    """(3, count) unit vectors, evenly spread over the sphere."""
+    drawn = rng.normal(0, 1, (3, count))
+    return drawn / np.linalg.norm(drawn, axis=0)
+
+
+def anywhere(rng, scene, count):
+    """(3, count) x, y, z in µm, evenly spread over the volume."""
+    return np.stack([*rng.uniform(0, scene.width, (2, count)), rng.uniform(-1, 1, count) * scene.depth])
+
+
+def strands_in_depth(rng, scene):
+    """Worm-like chains (Kratky & Porod 1949) that run in every direction through the whole depth: few to many, stiff to curled, thin to 1 µm thick."""
+    count, spacing = int(log_uniform(rng, 20, 500)), 0.1
+    points, persistence = int(log_uniform(rng, 5, 60) / spacing), log_uniform(rng, 1, 60)
+    step, place = directions(rng, count), anywhere(rng, scene, count)
+    track = np.empty((points, 3, count))
+    for t in range(points):
+        step = step + rng.normal(0, np.sqrt(spacing / persistence), step.shape)
+        step /= np.linalg.norm(step, axis=0)
+        place = place + step * spacing
+        track[t] = place
+    track = track + rng.normal(0, 1, track.shape) * log_uniform(rng, 0.02, 0.5)
+    scene.splat(*track.transpose(1, 0, 2), np.exp(rng.normal(0, rng.uniform(0, 0.8), count)))
+
+
+def grains_in_depth(rng, scene):
+    """A texture in three dimensions: a Gaussian random field of any grain, bent, cut or creased, in a round body or everywhere."""
+    rows, columns, levels = (np.fft.fftfreq(scene.size, scene.step), np.fft.rfftfreq(scene.size, scene.step), np.fft.fftfreq(len(scene.heights), STEP_Z))
+    f = np.sqrt(levels[:, None, None] ** 2 + rows[None, :, None] ** 2 + columns[None, None, :] ** 2).astype(np.float32)
+    finest, coarsest = log_uniform(rng, 0.5, 4), log_uniform(rng, 5, 40)
+    shape = np.maximum(f, 1 / coarsest) ** (-rng.uniform(1, 4) / 2) * np.exp(-((f * finest) ** 2) / 2)
+    field = np.fft.irfftn(np.fft.rfftn(rng.standard_normal(scene.planes.shape, np.float32)) * shape, s=scene.planes.shape).astype(np.float32)
+    field /= field.std()
+    kind = rng.integers(0, 4)
+    if kind == 0:
+        field = np.exp(rng.uniform(0.7, 2) * field)
+    elif kind == 1:
+        field = np.maximum(field - rng.uniform(0.5, 2), 0)
+    elif kind == 2:
+        field = np.exp(-np.abs(field) * rng.uniform(2, 10))
+    else:
+        field = 1 / (1 + np.exp(-np.clip(rng.uniform(3, 15) * (field - rng.uniform(0.3, 2)), -60, 60)))
+    if rng.random() < 0.6:
+        z, y, x = scene.heights[:, None, None], *((np.arange(scene.size) + 0.5) * scene.step for _ in range(2))
+        middle, reach = scene.width / 2 + rng.normal(0, 8, 2), rng.uniform(8, 25, 3)
+        distance = np.sqrt(((x[None, None, :] - middle[0]) / reach[0]) ** 2 + ((y[None, :, None] - middle[1]) / reach[1]) ** 2 + (z / reach[2]) ** 2)
+        field = field / (1 + np.exp(np.clip((distance - 1) / rng.uniform(0.02, 0.2), -30, 30))).astype(np.float32)
+    scene.planes += field
+
+
+def debris_in_depth(rng, scene):
+    """Small things of many forms, turned every way, anywhere in the volume: rods, flakes, rings, balls and clusters of points, 0.2-6 µm large."""
+    count, grains = int(log_uniform(rng, 50, 2000)), 120
+    first, other = directions(rng, count), directions(rng, count)
+    third = np.cross(first, other, axis=0)
+    third /= np.linalg.norm(third, axis=0) + 1e-9
+    second = np.cross(third, first, axis=0)
+    radius = np.clip(log_uniform(rng, 0.2, 2) * rng.lognormal(0, 0.5, count), 0.1, 3)
+    angle, far = rng.uniform(0, 2 * np.pi, (count, grains)), np.sqrt(rng.random((count, grains)))
+    forms = np.array([
+        np.stack([2 * far * np.cos(angle), 0 * angle, 0 * angle]),
+        np.stack([far * np.cos(angle), far * np.sin(angle), 0 * angle]),
+        np.stack([np.cos(angle), np.sin(angle), 0 * angle]),
+        directions(rng, count * grains).reshape(3, count, grains) * rng.random((count, grains)) ** (1 / 3),
+        rng.normal(0, 0.6, (3, count, 8))[:, :, rng.integers(0, 8, grains)],
+    ])  # fmt: skip
+    allowed = rng.choice(len(forms), rng.integers(1, 4), replace=False)
+    u, v, w = forms[rng.choice(allowed, count), :, np.arange(count)].transpose(1, 0, 2) * radius[:, None]
+    x, y, z = (c[:, None] + a[:, None] * u + b[:, None] * v + d[:, None] * w for c, a, b, d in zip(anywhere(rng, scene, count), first, second, third))
+    blur = rng.uniform(0, 0.1)
+    x, y, z = (value + rng.normal(0, 1, value.shape) * blur for value in (x, y, z))
+    scene.splat(x, y, z, (np.exp(rng.normal(0, rng.uniform(0, 0.8), count)) * radius ** rng.uniform(0, 2))[:, None])
+
+
+FAMILIES = {f.__name__: f for f in (worm_head, cells_in_gel, points_in_depth, strands_in_depth, grains_in_depth, debris_in_depth)}

@@ -96,12 +96,18 @@ class Specimens(unittest.TestCase):
         self.assertGreater(distance.min(), 2.5)
 
     def test_every_family_draws_into_the_depth(self):
-        for name in ("worm_head", "cells_in_gel", "points_in_depth"):
+        for name in tissue.FAMILIES:
             scene = Scene(160, 0.3, 8.0)
             fields.FAMILIES[name](np.random.default_rng(4), scene)
             lit = np.flatnonzero(scene.planes.any((1, 2)))
             self.assertGreater(scene.heights[lit[-1]] - scene.heights[lit[0]], 8, name)
             self.assertGreaterEqual(scene.planes.min(), 0, name)
+
+    def test_strands_run_in_every_direction(self):
+        """Evenly spread directions have a third of their squared length along each axis, at every step of a chain."""
+        drawn = tissue.directions(np.random.default_rng(0), 20_000)
+        np.testing.assert_allclose((drawn**2).mean(1), 1 / 3, atol=0.01)
+        np.testing.assert_allclose((drawn**2).sum(0), 1, atol=1e-12)
 
     def test_held_out_specimens_keep_their_light(self):
         heights = np.arange(-4, 4.5, 0.5)
@@ -125,6 +131,8 @@ class Specimens(unittest.TestCase):
         planes[4] = 1
         self.assertEqual(fields.move(planes, -3).ravel().tolist(), [0, 1, 0, 0, 0])
         self.assertEqual(fields.move(planes, 1).sum(), 0)
+        for levels in (-5, 5, -7, 9):  # farther than the volume is deep
+            self.assertEqual(fields.move(planes, levels).sum(), 0)
 
 
 class Photographs(unittest.TestCase):

@@ -42,6 +42,7 @@ def move(planes, levels):
     """`planes` moved along z by so many levels, what leaves the volume being lost."""
     moved = np.zeros_like(planes)
     count = len(planes)
+    levels = int(np.clip(levels, -count, count))
     moved[max(0, levels) : count + min(0, levels)] = planes[max(0, -levels) : count - max(0, levels)]
     return moved
 
