@@ -6,7 +6,7 @@ import torch
 
 from .. import package
 from ..markdown import bars, began, cell, coverage, table, verdict
-from . import beads, checks, describe, observe, predict
+from . import activity, beads, checks, describe, observe, predict
 
 FIGURE_PHOTONS = 2000
 FIGURE_DISTANCE = 5.0
@@ -174,6 +174,13 @@ Points in depth, 5 µm off focus: spots that stand out by {checks.SPOT} of the t
 Light of knots (trefoils of about 4 µm; none in training), 5 µm off focus, over the target's: median, lowest, highest.
 
 {table(tables['rare'])}
+
+## Activity in depth
+
+{activity.NUCLEI} nuclei of a worm's head within ±{activity.REACH:g} µm of the focus, whose calcium rises and decays, filmed at one focus ({activity.RATE} frames a second, {activity.SECONDS:g} s) and read in a disc on each nucleus, whose
+place is known: ΔF/F over the mean in time, against the true course. Median over the nuclei that are active (standard deviation of ΔF/F ≥ {activity.ACTIVE}); slope: of the measured ΔF/F over the true one.
+
+{table(tables['activity'])}
 
 ## Is the expected error honest?
 

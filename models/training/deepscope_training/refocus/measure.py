@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .. import metrics, results
-from . import baselines, batches, beads, card, checks, comparison, heldout, observe, predict, real, variants
+from . import activity, baselines, batches, beads, card, checks, comparison, heldout, observe, predict, real, variants
 
 CANDIDATES = ("input", "rl-plane", "rl-volume", "network")
 PATIENCE = 2  # counts of iterations without improvement after which a restoration ends
@@ -224,6 +224,7 @@ def run(config, work, out, report=print):
         "surfaces": checks.surfaces(config, network),
         "aberrations": checks.aberrations(config, network),
         "beyond": checks.beyond(config, network),
+        "activity": activity.neurons(config, network),
         "real": real.stacks(config, network),
         "designs": comparison.stored(),
         "variants": variant_rows,

@@ -16,12 +16,12 @@ def device_of(network):
 
 
 @torch.no_grad()
-def refocus(network, image, distances, percentiles, halo=HALO):
+def refocus(network, image, distances, percentiles, halo=HALO, fixed=None):
     """The image (Y, X) at every distance: (images, scales), both (D, Y, X) in the units of `image`.
 
-    distances: µm, a number or a map (Y, X) each.
+    distances: µm, a number or a map (Y, X) each. fixed: (offset, scale) of a series, of which this image is one.
     """
-    y, offset, scale = normalise(image, percentiles)
+    y, offset, scale = normalise(image, percentiles) if fixed is None else ((image - fixed[0]) / fixed[1], *fixed)
     height, width = y.shape
     bottom, right = (halo + -(n + 2 * halo) % network.step for n in y.shape)
     sides = (halo, right, halo, bottom)
