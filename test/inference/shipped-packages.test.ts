@@ -54,7 +54,7 @@ describe.each(names)('the package %s', (name) => {
     expect((await stat(join(folder, 'model.onnx'))).size).toBeLessThanOrEqual(8 << 20)
   })
 
-  test('declares its task, modality, pixel size, light and structures, whom it cites and under which licence it is', async () => {
+  test('declares its task, modality, pixel size, aperture, index, light and structures, whom it cites and under which licence it is', async () => {
     const description = parse(await text('rdf.yaml'))
     expect(description).toMatchObject({
       format_version: expect.stringMatching(/^0\.5/),
@@ -65,6 +65,10 @@ describe.each(names)('the package %s', (name) => {
     expect(description.weights.onnx.opset_version).toBeGreaterThanOrEqual(17)
     const own = description.config.deepscope
     expect(own).toMatchObject({ task: expect.any(String), modality: expect.any(String), pixel_size_um: expect.anything() })
+    expect(own.numerical_aperture.input).toBeGreaterThan(0)
+    expect(own.sample_index).toBeGreaterThanOrEqual(1)
+    expect(own.wavelengths_um.length).toBeGreaterThan(0)
+    for (const wavelength of own.wavelengths_um) expect(wavelength).toSatisfy((um: number) => um > 0.35 && um < 0.85)
     expect(own.photons).toHaveLength(2)
     expect(own.structures.length).toBeGreaterThan(0)
   })

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .. import config as configuration, markdown, package
+from .. import config as configuration, markdown, package, states
 from ..errors import TrainingError, only_one, writing
 from . import batches, scores, sets
 from .networks import Network
@@ -69,11 +69,10 @@ def begin(network, path):
     """Take over the weights of a trained localization checkpoint, all but the last layer, whose classes are others."""
     if not path.is_file():
         raise TrainingError(f"There is no checkpoint {path} to begin with.")
+    state = states.load(path, "checkpoint", ("network",))["network"]
     try:
-        state = torch.load(path, map_location="cpu")["network"]
-        own = network.state_dict()
-        network.load_state_dict({**own, **{k: v for k, v in state.items() if not k.startswith("last.")}})
-    except Exception as error:  # whatever unpickling and loading raise
+        network.load_state_dict({**network.state_dict(), **{k: v for k, v in state.items() if not k.startswith("last.")}})
+    except RuntimeError as error:
         raise TrainingError(f"The weights of {path} do not fit this network; begin with a checkpoint of the same 'network' section.") from error
 
 

@@ -195,7 +195,7 @@ Share of signal pixels whose error lies within the Laplace interval the network 
 ## Real z-stacks
 
 The plane in the middle refocused to real planes of the same stack (NEUBIAS/training-resources, BioImageAnalysisNotebooks; CC BY 4.0), resampled to {optics.pixel} µm pixels. Their lenses, aberrations and wavelengths
-are others than those of training: a check with declared mismatch. Opposite: told the opposite distance.
+are others than those of training: a check with declared mismatch; an Airyscan is a confocal with a detector array, and what is out of its focus is hardly there to be refocused. Opposite: told the opposite distance.
 
 {table(tables['real'], 2)}
 
