@@ -11,6 +11,7 @@ import { createHost, version } from './host.ts'
 import { isLoopback } from './ipc/access.ts'
 import { addModelsProgram } from './models-program.ts'
 import { type CommandIo, type EnhanceOptions, enhanceCommand } from './processing/commands.ts'
+import { type Surfaces, surfacesFrom } from './processing/surfaces.ts'
 import { appFolders, defaultSettings, modelFolders, openSettings } from './settings.ts'
 import { snap } from './snap.ts'
 
@@ -78,6 +79,11 @@ function describe(exit: (code: number) => void): Command {
     .requiredOption('--out <folder>', 'folder for the results')
     .option('--pixel-size <µm>', 'size of a pixel in the sample, where the file does not say it or is wrong', positive)
     .option('--model <id>', 'network (default: that of the settings, else the one that suits the pixels of the image)')
+    .option(
+      '--refocus <µm>',
+      'surfaces for a network that refocuses: 4, or -10:10:1 for a stack; µm from the focus, away from the objective',
+      surfaces,
+    )
     .option('--provider <id>', `what runs it: ${providers.join(', ')} (default: that of the settings)`, provider)
     .option('--preview', 'also write a picture with before and after', false)
     .action(async (files: string[], options: EnhanceFlags) => exit(await enhance(files, options)))
@@ -130,12 +136,13 @@ async function serve({ port: number, host, data, allowRemote, open }: ServeOptio
 interface EnhanceFlags {
   readonly out: string
   readonly pixelSize?: number
+  readonly refocus?: Surfaces
   readonly model?: string
   readonly provider?: Settings['provider']
   readonly preview: boolean
 }
 
-async function enhance(files: readonly string[], { out, pixelSize, preview, ...flags }: EnhanceFlags): Promise<number> {
+async function enhance(files: readonly string[], { out, pixelSize, refocus, preview, ...flags }: EnhanceFlags): Promise<number> {
   const folders = appFolders()
   const settings = (await openSettings(join(folders.config, 'settings.json'), defaultSettings(folders.data))).state.value
   const options: EnhanceOptions = {
@@ -145,6 +152,7 @@ async function enhance(files: readonly string[], { out, pixelSize, preview, ...f
     preview,
     modelsFolders: modelFolders(folders),
     ...(pixelSize === undefined ? {} : { pixelSize }),
+    refocus,
   }
   return untilSignal((signal) => enhanceCommand(files, options, { ...commandIo, signal }))
 }
@@ -292,6 +300,12 @@ function positive(text: string): number {
   const value = number(text)
   if (value <= 0) throw new InvalidArgumentError('It must be more than 0.')
   return value
+}
+
+function surfaces(text: string): Surfaces {
+  const found = surfacesFrom(text)
+  if (!found) throw new InvalidArgumentError('It must be a distance in µm, or first:last:step.')
+  return found
 }
 
 function percent(text: string): number {

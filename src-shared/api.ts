@@ -211,6 +211,8 @@ export const modelSummarySchema = z.object({
   modality: z.string().nullable(),
   /** Pixel sizes of the images it was made for, µm; empty = it does not say. */
   trainedPixelsUm: z.array(z.number()),
+  /** Distances that it refocuses over, µm; null = it does not refocus. */
+  refocusRangeUm: z.tuple([z.number(), z.number()]).nullable(),
   /** Why it cannot be used, naming the field. */
   problem: z.string().nullable(),
   field: z.string().nullable(),
@@ -374,6 +376,8 @@ export const api = {
       pixelSizeUm: z.number().min(pixelSizeRange.min).max(pixelSizeRange.max).optional(),
       /** Absent: that of the settings. Empty: the one that suits the pixels. */
       model: z.string().max(200).optional(),
+      /** Surfaces that a network that refocuses is asked for: µm from the plane in focus, positive away from the objective. */
+      refocus: z.object({ fromUm: finite, toUm: finite, stepUm: finite.positive() }).optional(),
     }),
     z.object({ job: id }),
   ),

@@ -101,6 +101,7 @@ async function read(empty: CatalogEntry, files: PackageFiles): Promise<CatalogEn
         usable: true,
         images: needs.possible,
         takes: needs.words,
+        refocusRangeUm: network.distance ? [...network.distance.rangeUm] : null,
         notes: needs.possible ? notes : [...notes, needs.words],
       },
     }
@@ -216,6 +217,7 @@ function emptySummary(id: string, origin: ModelSummary['origin']): ModelSummary 
     usable: false,
     images: false,
     takes: '',
+    refocusRangeUm: null,
     task: null,
     purpose: '',
     modality: null,

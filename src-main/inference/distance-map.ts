@@ -46,7 +46,8 @@ export function readDistanceMap({ own, inputs }: Description): DistanceMap {
 /** What to do, for a person who gave the image alone. */
 export function needOf({ unitUm, rangeUm: [low, high] }: DistanceMap): string {
   return (
-    'It refocuses, so it needs a map of distances beside the picture: give an image of two channels, the picture and the map ' +
+    'It refocuses, so it needs a map of distances beside the picture: say how far the wanted surface or surfaces are from the plane in focus, ' +
+    'or give an image of two channels, the picture and the map ' +
     `(µm from the plane in focus to the wanted surface, divided by ${unitUm}; ${low} to ${high} µm).`
   )
 }

@@ -20,6 +20,7 @@ export function useOf(network: NetworkModel): ImageUse {
     channels: channels.reduce((sum, each) => sum + each, 0),
     inputUnits: network.plane?.inverse ?? false,
     beside: network.distance && needOf(network.distance),
+    distance: network.distance,
   }
 }
 

@@ -3,6 +3,7 @@ import type { InferenceState, ModelSummary, Provenance, SelfTest } from '#shared
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 import type { Training } from '../analysis/trust/training.ts'
+import type { DistanceMap } from './distance-map.ts'
 
 /** One scale and offset for a whole image, stack or time series: normalised = (value − offset) / scale. Never per tile. */
 export interface Normalisation {
@@ -106,6 +107,8 @@ export interface ImageUse {
   readonly inputUnits: boolean
   /** What must be given beside the picture, as a sentence; null where nothing must. */
   readonly beside: string | null
+  /** Of a network that refocuses: the map of distances that it takes. */
+  readonly distance: DistanceMap | null
 }
 
 /** An image with the axes t, c, z, y, x: `dims` in this order. */

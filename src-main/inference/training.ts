@@ -6,7 +6,7 @@ import { parse } from 'yaml'
 import { z } from '#shared/zod.ts'
 import type { Layer } from '../analysis/trust/convolution.ts'
 import type { Lookout } from '../analysis/trust/lookout.ts'
-import type { InputStatistics, Training } from '../analysis/trust/training.ts'
+import type { InputStatistics, Refocusing, Training } from '../analysis/trust/training.ts'
 
 const finite = z.number().finite()
 const span = z.tuple([finite, finite])
@@ -27,6 +27,16 @@ const ownSchema = z.object({
   photons: part(span),
   intensity: part(z.object({ flux: z.array(z.object({ photons: finite, slope: finite.nullable().catch(null) })).optional() })),
   guard: part(z.object({ statistics: part(fileSchema), lookout: part(fileSchema) })),
+})
+
+const refocusSchema = z.object({
+  task: z.literal('refocus'),
+  numerical_aperture: z.object({ input: finite.positive() }),
+  wavelengths_um: z.array(finite.positive()).min(1).max(32),
+  sample_index: finite.positive(),
+  spherical_aberration_waves_rms: span,
+  target_modality: z.enum(['widefield', 'confocal']),
+  distance: z.object({ range_um: span }),
 })
 
 const statisticsSchema = z.object({
@@ -89,6 +99,22 @@ export async function readTraining(folder: string, gridUm: number | null): Promi
     statistics: own.guard?.statistics ? await readStatistics(folder, own.guard.statistics) : [],
     weights: weights.data?.weights.onnx.sha256.toLowerCase() ?? null,
     lookout: own.guard?.lookout ? await readLookout(folder, own.guard.lookout) : null,
+    refocusing: refocusingOf(config.data?.config.deepscope),
+  }
+}
+
+/** The middle of what a network that refocuses was trained for; null where it does not refocus, or leaves something out. */
+function refocusingOf(own: unknown): Refocusing | null {
+  const said = refocusSchema.safeParse(own).data
+  if (!said || said.numerical_aperture.input >= said.sample_index) return null
+  const middle = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
+  return {
+    numericalAperture: said.numerical_aperture.input,
+    wavelengthUm: middle(said.wavelengths_um),
+    index: said.sample_index,
+    aberration: middle(said.spherical_aberration_waves_rms),
+    target: said.target_modality,
+    rangeUm: said.distance.range_um,
   }
 }
 

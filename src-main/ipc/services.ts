@@ -71,7 +71,7 @@ export function createServices(parts: HostParts): Services<Api> {
       },
       'sessions.export': async ({ session }, { signal }) => ({ path: await data.store.exportTiff(session, signal) }),
 
-      'enhance.start': async ({ path, upload, pixelSizeUm, model }, { client }) => {
+      'enhance.start': async ({ path, upload, pixelSizeUm, model, refocus }, { client }) => {
         const file = upload === undefined ? localPath(path, parts.info.shell) : uploads.take(upload, client)
         const temporary = upload !== undefined
         try {
@@ -80,6 +80,7 @@ export function createServices(parts: HostParts): Services<Api> {
             name: file.name,
             pixelSizeUm: pixelSizeUm ?? null,
             model: (model ?? settings.state.value.model) || null,
+            refocus,
           }
           return { job: jobs.start({ path: file.path, ...options }) }
         } catch (error) {

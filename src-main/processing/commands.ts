@@ -6,6 +6,7 @@ import { TrustThread } from '../analysis/trust/thread.ts'
 import { startInference } from '../inference/process.ts'
 import { enhanceFile } from './enhance-file.ts'
 import { secondsLeft } from './remaining.ts'
+import type { Surfaces } from './surfaces.ts'
 import { type Done, Throughput } from './throughput.ts'
 import { verdictLine } from './trust-table.ts'
 
@@ -26,6 +27,8 @@ export interface EnhanceOptions {
   readonly model: string | null
   /** µm; overrides what the files say. */
   readonly pixelSize?: number
+  /** Surfaces to refocus to. */
+  readonly refocus?: Surfaces | undefined
   readonly preview: boolean
   /** Folders of model packages. */
   readonly modelsFolders: readonly string[]
@@ -61,6 +64,7 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
           outFolder: options.out,
           model: options.model,
           pixelSizeUm: options.pixelSize ?? null,
+          refocus: options.refocus,
           preview: options.preview,
           ...(io.signal ? { signal: io.signal } : {}),
           onProgress: (fraction, done) => {

@@ -20,6 +20,8 @@ import { judgePlane } from './judge-plane.ts'
 import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
+import { refocusFile } from './refocus-file.ts'
+import { distancesOf, type Surfaces } from './surfaces.ts'
 import { type Done, doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
@@ -32,6 +34,8 @@ export interface EnhanceRequest {
   readonly model: string | null
   /** µm; overrides what the file says. null = what the file says, if anything. */
   readonly pixelSizeUm?: number | null
+  /** The surfaces that a network that refocuses is asked for; it then takes pictures of one plane. */
+  readonly refocus?: Surfaces | null | undefined
   /** Also writes a before/after PNG of the first plane. */
   readonly preview: boolean
   readonly signal?: AbortSignal
@@ -112,6 +116,8 @@ async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts
   asked.onModel?.(model)
   const request: ModelledRequest = { ...asked, model }
   const use = await inference.useOf(request.model)
+  const surfaces = request.refocus ? distancesOf(request.refocus) : null
+  if (surfaces) return await refocusFile(request, source, use, surfaces, { inference, judge })
   if (!use.planes) return await enhanceWhole(request, source, use, inference)
   const name = request.name ?? basename(request.path)
   const pixelSizeUm = given ?? source.pixelSizeUm

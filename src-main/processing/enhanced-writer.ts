@@ -69,7 +69,10 @@ export async function createWriter(
 }
 
 /** What the file, the request and the network give to be careful about. */
-export function warningsOf({ request, source }: Work, { provenance }: Pick<Prediction, 'provenance'>): string[] {
+export function warningsOf(
+  { request, source }: Pick<Work, 'request' | 'source'>,
+  { provenance }: Pick<Prediction, 'provenance'>,
+): string[] {
   const recorded = source.pixelSizeUm
   const given = request.pixelSizeUm ?? null
   const differ = recorded !== null && given !== null && Math.abs(given / recorded - 1) > 0.02

@@ -14,6 +14,7 @@ import type { SeriesInference } from '../inference/inference.ts'
 import { enhanceFile } from './enhance-file.ts'
 import type { Picture } from './picture.ts'
 import { secondsLeft } from './remaining.ts'
+import type { Surfaces } from './surfaces.ts'
 import { Throughput } from './throughput.ts'
 
 export interface NewJob {
@@ -26,6 +27,8 @@ export interface NewJob {
   readonly pixelSizeUm: number | null
   /** null: the one that suits the pixels. */
   readonly model: string | null
+  /** Surfaces to refocus to, of a network that refocuses. */
+  readonly refocus?: Surfaces | null | undefined
 }
 
 export interface JobResult {
@@ -154,6 +157,7 @@ export class Jobs implements AsyncDisposable {
           outFolder: this.options.outFolder(),
           model: job.model,
           pixelSizeUm: job.pixelSizeUm,
+          refocus: job.refocus,
           preview: false,
           signal,
           onModel: (model) => {

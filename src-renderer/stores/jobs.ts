@@ -16,6 +16,13 @@ export interface Upload {
   readonly cancel: () => void
 }
 
+/** Distances from the plane in focus, µm, positive away from the objective. */
+export interface Surfaces {
+  readonly fromUm: number
+  readonly toUm: number
+  readonly stepUm: number
+}
+
 const chunkBytes = 4 * 2 ** 20
 
 /** Not `randomUUID`: a page from another computer over plain HTTP has none. */
@@ -42,14 +49,18 @@ export const useJobs = defineStore('jobs', () => {
     chosen.value = pictures
   }
 
-  /** Starts one file; an empty `model` is the one that suits its pixels. Resolves to the job's id, or null when it failed or was cancelled. */
-  async function start(file: File, pixelSizeUm: number | null, model: string): Promise<string | null> {
+  /**
+   * Starts one file; an empty `model` is the one that suits its pixels, `refocus` the surfaces of one that refocuses. Resolves to the job's id, or
+   * null when it failed or was cancelled.
+   */
+  async function start(file: File, pixelSizeUm: number | null, model: string, refocus: Surfaces | null = null): Promise<string | null> {
     try {
       const path = window.deepscope?.pathForFile(file)
       const source = path ? { path } : { upload: await upload(file) }
       const { job } = await backend.call('enhance.start', {
         ...source,
         ...(pixelSizeUm === null ? {} : { pixelSizeUm }),
+        ...(refocus === null ? {} : { refocus }),
         model,
       })
       return job

@@ -1,16 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { detector } from '#main/devices/simulated/noise.ts'
-import {
-  blurSlope,
-  collectedFraction,
-  cutoff,
-  type PupilOptions,
-  radialBins,
-  sinc,
-  TransferTables,
-  transferAt,
-} from '#main/devices/simulated/optics.ts'
+import { blurSlope, collectedFraction, cutoff, type PupilOptions, radialBins, sinc, TransferTables, transferAt } from '#shared/optics.ts'
 
 interface Cases {
   index: number

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { Detector, detector } from '#main/devices/simulated/noise.ts'
-import { collectedFraction, cutoff, sphericalAberration, transferAt } from '#main/devices/simulated/optics.ts'
 import { detectionEfficiency } from '#main/devices/simulated/render.ts'
 import { PoseRenderer, renderPose } from '#main/devices/simulated/render-field.ts'
 import type { Pose } from '#main/devices/simulated/scene.ts'
 import { endothelialLayer } from '#main/devices/simulated/specimen.ts'
 import { Emitters, type Specimen } from '#main/devices/simulated/specimen-emitters.ts'
+import { collectedFraction, cutoff, sphericalAberration, transferAt } from '#shared/optics.ts'
 
 const low = { id: '10x', label: '10×/0.4', magnification: 10, numericalAperture: 0.4, pixelSizeUm: 0.65 }
 const high = { id: '20x', label: '20×/0.75', magnification: 20, numericalAperture: 0.75, pixelSizeUm: 0.325 }

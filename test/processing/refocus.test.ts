@@ -1,5 +1,5 @@
 /** The shipped networks that refocus: what they need beside the picture, and what the map of distances may hold. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -8,6 +8,7 @@ import { beyondRange, type DistanceMap, needOf } from '#main/inference/distance-
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
 import { enhanceFile } from '#main/processing/enhance-file.ts'
+import { distancesOf, type Surfaces, surfacesFrom } from '#main/processing/surfaces.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { pythonInput, runPython } from '#test/storage/python.ts'
 
@@ -29,18 +30,37 @@ describe('a map of distances', () => {
   })
 })
 
+describe('surfaces', () => {
+  test.each([
+    ['4', { fromUm: 4, toUm: 4, stepUm: 1 }, [4]],
+    ['-1:1:0.5', { fromUm: -1, toUm: 1, stepUm: 0.5 }, [-1, -0.5, 0, 0.5, 1]],
+    ['2:-1:1', { fromUm: 2, toUm: -1, stepUm: 1 }, [2, 1, 0, -1]],
+    ['0:1:0.3', { fromUm: 0, toUm: 1, stepUm: 0.3 }, [0, 0.3, 0.6, 0.9]],
+  ])('“%s” are the distances that it says', (text, surfaces, distances) => {
+    expect(surfacesFrom(text)).toEqual(surfaces)
+    expect(distancesOf(surfaces)).toEqual(distances)
+  })
+
+  test.each(['', 'near', '1:2', '1:2:x', '1:2:3:4', ':2:1'])('“%s” are none', (text) => {
+    expect(surfacesFrom(text)).toBeNull()
+  })
+})
+
 describe('a file through deep-z', () => {
   let worker: Bundle
+  let trust: Bundle
   let inference: RunningInference
   let folder: string
 
   beforeAll(async () => {
     worker = await bundle('src-main/inference/worker.ts')
+    trust = await bundle('src-main/analysis/trust/worker.ts')
     inference = startInference({ modelsFolders: [join(rootFolder, 'models')], provider: 'cpu', entry: worker.path })
   })
   afterAll(async () => {
     await inference?.[Symbol.asyncDispose]()
     await worker?.[Symbol.asyncDispose]()
+    await trust?.[Symbol.asyncDispose]()
   })
   beforeEach(async () => {
     folder = await mkdtemp(join(tmpdir(), 'deepscope-refocus-'))
@@ -60,8 +80,24 @@ print(json.dumps(given['path']))`,
     )
   }
 
-  const enhance = (path: string) =>
-    enhanceFile({ path, model: 'deep-z', outFolder: join(folder, 'out'), preview: false }, { inference, judge: new TrustThread() })
+  const enhance = async (path: string, refocus: Surfaces | null = null, model = 'deep-z') => {
+    await using judge = new TrustThread(trust.path)
+    return await enhanceFile({ path, model, refocus, outFolder: join(folder, 'out'), preview: false }, { inference, judge })
+  }
+
+  /** What tifffile reads of a result: (Z, C, Y, X) at least, and what the file says of itself. */
+  const readBack = (path: string) =>
+    runPython<{ shape: number[]; finite: boolean; leastScale: number; same: number; xml: string }>(
+      `${pythonInput}
+import tifffile
+with tifffile.TiffFile(given['path']) as file:
+    image, xml = file.series[0].asarray(), file.ome_metadata
+image = image.reshape((-1,) + image.shape[-3:])
+raw = np.load(given['raw'])[0, 0, :64, :64]
+print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).all()), 'leastScale': float(image[:, 1].min()),
+  'same': float(np.corrcoef(image[len(image) // 2, 0].ravel(), raw.ravel())[0, 1]), 'xml': xml}))`,
+      { path, raw: join(rootFolder, 'models', 'deep-z', 'test-raw.npy') },
+    )
 
   test('the picture alone is refused with what is missing, and leaves nothing', async () => {
     await expect(enhance(await makeTiff([]))).rejects.toMatchObject({
@@ -90,6 +126,53 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     expect(found).toMatchObject({ shape: [2, 64, 64], finite: true })
     expect(found.least).toBeGreaterThan(0)
     expect(warnings).toEqual([])
+  }, 60_000)
+
+  test('a picture alone becomes a stack of the surfaces that are asked for, each judged', async () => {
+    const result = await enhance(await makeTiff([]), { fromUm: -4, toUm: 4, stepUm: 2 })
+    const found = await readBack(result.output)
+    expect(found).toMatchObject({ shape: [5, 2, 64, 64], finite: true })
+    expect(found.leastScale).toBeGreaterThan(0)
+    expect(found.same).toBeGreaterThan(0.9) // at 0 it is the picture itself, cleaned
+    expect(found.xml).toContain('PhysicalSizeZ="2"')
+    expect(found.xml).toContain('-4, -2, 0, 2, 4 µm from the plane in focus')
+    const table = (await readFile(result.table ?? '', 'utf8')).trim().split('\r\n')
+    expect(table).toHaveLength(6)
+    const column = (table[0] ?? '').split(',').indexOf('metadata distance (µm)')
+    expect(table.slice(1).map((row) => row.split(',')[column])).toEqual(['-4', '-2', '0', '2', '4'])
+    expect(result).toMatchObject({ judged: 'Every surface was judged.', verdict: { level: expect.any(String) }, others: [] })
+  }, 60_000)
+
+  test('one surface is what a map of that distance gives', async () => {
+    const single = await enhance(await makeTiff([]), { fromUm: 3, toUm: 3, stepUm: 1 })
+    const mapped = await enhance(await makeTiff([3]))
+    const largest = await runPython<number>(
+      `${pythonInput}
+import tifffile
+a, b = (tifffile.imread(path).astype(np.float64) for path in given['paths'])
+print(json.dumps(float(np.abs(a - b).max() / np.ptp(b))))`,
+      { paths: [single.output, mapped.output] },
+    )
+    expect(largest).toBeLessThan(1e-5)
+  }, 60_000)
+
+  test('a surface beyond the range is not to be used, and the file says so', async () => {
+    const { verdict, warnings, output } = await enhance(await makeTiff([]), { fromUm: 15, toUm: 15, stepUm: 1 })
+    expect(warnings).toEqual([beyondRange(map, [1.5])])
+    expect(verdict?.level).toBe('do-not-use')
+    expect(verdict?.reasons[0]?.message).toContain('A surface 15 µm from the focus lies outside')
+    expect((await readBack(output)).xml).toContain('A surface 15 µm from the focus lies outside')
+  }, 60_000)
+
+  test('a network that does not refocus cannot be asked for surfaces, and a step must lead somewhere', async () => {
+    const path = await makeTiff([])
+    await expect(enhance(path, { fromUm: 2, toUm: 2, stepUm: 1 }, 'widefield-sr')).rejects.toMatchObject({
+      kind: 'OutOfRange',
+      message: 'The network "widefield-sr" does not refocus, so it cannot be asked for other surfaces.',
+    })
+    await expect(enhance(path, { fromUm: 0, toUm: 2, stepUm: 0 })).rejects.toMatchObject({ kind: 'OutOfRange' })
+    await expect(enhance(path, { fromUm: -10, toUm: 10, stepUm: 0.01 })).rejects.toMatchObject({ kind: 'OutOfRange' })
+    expect(await readdir(join(folder, 'out')).catch(() => [])).toEqual([])
   }, 60_000)
 
   test('a map beyond the range is flagged', async () => {

@@ -20,19 +20,45 @@ export function noExplanation(why: string, status: 'not-applicable' | 'not-measu
   return { reasons: [], instrument: { id: 'explanation', label, status, summary: why, blindTo, readings: [] } }
 }
 
+/** How an output is made comparable with its input, and what is said when it is not alike. */
+interface Way {
+  /** Begins a sentence. */
+  readonly again: string
+  readonly rsp: number
+  readonly rspFar: number
+  readonly unexplained: number
+  readonly blindTo: string
+}
+
 /** @param spot largest unexplained value in standard deviations, with its sign */
-export function explanation({ rse, rsp, ceiling, sigma, atBound, factor }: Explanation, spot: number): Finding {
+export function explanation(fit: Explanation, spot: number): Finding {
+  return finding(fit, spot, { again: 'Blurred again, the output', ...limits, blindTo })
+}
+
+/** For a stack that a network refocused, see `explainStack`. */
+export function stackExplanation(fit: Explanation, spot: number): Finding {
+  return finding(fit, spot, {
+    again: 'Brought back through the optics, the refocused stack',
+    rsp: limits.stackRsp,
+    rspFar: limits.stackRspFar,
+    unexplained: limits.stackUnexplained,
+    blindTo:
+      'It compares what is coarser than a micrometre, since little else of planes out of focus reaches the input; structure put at the wrong depth, or on the wrong side of focus, can pass.',
+  })
+}
+
+function finding({ rse, rsp, ceiling, sigma, atBound, factor }: Explanation, spot: number, way: Way): Finding {
   const reasons: Reason[] = []
   const say = (level: Reason['level'], message: string) => reasons.push({ instrument: 'explanation', level, message })
   const share = ceiling > 0 ? rsp / ceiling : 0
   const noisy = ceiling < limits.ceiling
   const percent = `${(100 * Math.max(0, share)).toFixed(0)} %`
-  if (!noisy && (share < limits.rspFar || factor <= 0))
-    say('do-not-use', `Blurred again, the output is not the input: it reaches ${percent} of the correlation that noise allows.`)
-  else if (!noisy && share < limits.rsp)
-    say('caution', `Blurred again, the output reaches only ${percent} of the correlation with the input that noise allows.`)
+  if (!noisy && (share < way.rspFar || factor <= 0))
+    say('do-not-use', `${way.again} is not the input: it reaches ${percent} of the correlation that noise allows.`)
+  else if (!noisy && share < way.rsp)
+    say('caution', `${way.again} reaches only ${percent} of the correlation with the input that noise allows.`)
   if (!noisy && atBound) say('caution', 'The output must be blurred more than any optics would to resemble the input.')
-  const large = Math.abs(spot) > limits.unexplained
+  const large = Math.abs(spot) > way.unexplained
   if (large)
     say(
       'caution',
@@ -40,7 +66,7 @@ export function explanation({ rse, rsp, ceiling, sigma, atBound, factor }: Expla
         ? 'Somewhere the input has light that the output does not account for: look at the error map.'
         : 'Somewhere the output has light that the input does not have: look at the error map.',
     )
-  const rspStatus = noisy ? 'not-measured' : share < limits.rspFar ? 'do-not-use' : share < limits.rsp ? 'caution' : 'fine'
+  const rspStatus = noisy ? 'not-measured' : share < way.rspFar ? 'do-not-use' : share < way.rsp ? 'caution' : 'fine'
   const readings: Reading[] = [
     {
       id: 'rsp',
@@ -57,7 +83,7 @@ export function explanation({ rse, rsp, ceiling, sigma, atBound, factor }: Expla
       value: share,
       unit: '',
       side: null,
-      expected: `at least ${limits.rsp}`,
+      expected: `at least ${way.rsp}`,
       status: rspStatus,
     },
     { id: 'rse', label: 'RSE (error)', value: rse, unit: 'input units', side: null, expected: null, status: null },
@@ -68,14 +94,14 @@ export function explanation({ rse, rsp, ceiling, sigma, atBound, factor }: Expla
       value: spot,
       unit: 'σ',
       side: null,
-      expected: `within ±${limits.unexplained}`,
+      expected: `within ±${way.unexplained}`,
       status: large ? 'caution' : 'fine',
     },
   ]
   const worst = (['do-not-use', 'caution'] as const).find((level) => reasons.some((reason) => reason.level === level))
   const quiet = noisy
     ? 'The input is too noisy for the comparison to tell anything.'
-    : 'Blurred again, the output explains the input as far as noise allows.'
+    : `${way.again} explains the input as far as noise allows.`
   return {
     reasons,
     instrument: {
@@ -83,7 +109,7 @@ export function explanation({ rse, rsp, ceiling, sigma, atBound, factor }: Expla
       label,
       status: worst ?? (noisy ? 'not-measured' : 'fine'),
       summary: reasons[0]?.message ?? quiet,
-      blindTo,
+      blindTo: way.blindTo,
       readings,
     },
   }

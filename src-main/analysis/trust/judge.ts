@@ -3,18 +3,19 @@ import type { Pixels } from '#shared/image/frame.ts'
 import type { TrustMap, TrustReport } from '#shared/trust.ts'
 import { decorrelation } from './decorrelation.ts'
 import { distribution, saturatedShare, type Unfamiliarity, unfamiliarity } from './distribution.ts'
-import { explanation, explanationApplies, noExplanation } from './explanation.ts'
+import { explanation, explanationApplies, noExplanation, stackExplanation } from './explanation.ts'
 import { type Figures, figuresOf, foretold } from './foresight.ts'
 import { fourierRing } from './fourier-ring.ts'
 import { intensityHonesty } from './intensity.ts'
-import { foresight, planeSide } from './limits.ts'
+import { foresight, limits, planeSide } from './limits.ts'
 import { lookAt, type Sighting } from './lookout.ts'
 import { disagreementMap, errorMap, oddMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
-import { metadataGuard } from './metadata-guard.ts'
+import { type Finding, metadataGuard } from './metadata-guard.ts'
 import { type NoiseModel, noiseOf, noiseOfPair } from './noise.ts'
 import { cut, type Plane, percentileOf, planeOf } from './plane.ts'
 import { resolution } from './resolution.ts'
 import { type Explanation, explain, unexplained } from './squirrel.ts'
+import { explainStack, type RefocusedStack } from './through-focus.ts'
 import type { PictureFacts, Training } from './training.ts'
 import { type Disagreement, disagreementOf, relativeScale, uncertainty } from './uncertainty.ts'
 import { reportOf } from './verdict.ts'
@@ -39,6 +40,12 @@ export interface JudgeRequest {
   readonly second?: { readonly input: Picture; readonly output: Picture }
   /** Answers to shifted, mirrored and noisier copies of the input, brought back to the output's place. */
   readonly answers?: readonly Float32Array[]
+  /** From the plane in focus to the surface that the output shows, of a network that refocuses. */
+  readonly distanceUm?: number
+  /** What a network that refocuses made of this input at `judgedDistances`, by which it is seen whether it explains the input. */
+  readonly stack?: RefocusedStack
+  /** What was found by such a stack when another of its planes was judged. */
+  readonly explained?: Finding
   /**
    * light: the middle `lightSide` pixels and no output resolution, for live view. plane: the middle `planeSide` pixels, for the planes of a
    * file. full: everything there is, with maps.
@@ -86,9 +93,7 @@ export function judge(request: JudgeRequest): Judgement {
       sighting,
       watched,
     }),
-    fit && spots
-      ? explanation(fit, extreme(spots))
-      : noExplanation('This network’s output is not meant to look like its input.', 'not-applicable'),
+    fit && spots ? explanation(fit, extreme(spots)) : ofStack(request, whole, noise),
     resolutions(request, input, output, next, photons),
   ]
   const figures = figuresOf(
@@ -97,12 +102,21 @@ export function judge(request: JudgeRequest): Judgement {
   )
   const worse = training.weights === foresight.network ? foretold(foresight, figures) : null
   const scale = request.scale ? relativeScale(result.data, request.scale) : null
-  const findings = [metadataGuard(facts, training), ...seen, uncertainty(scale, disagreement, worse), intensity]
+  const findings = [metadataGuard(facts, training, request.distanceUm), ...seen, uncertainty(scale, disagreement, worse), intensity]
   const maps =
     depth === 'full'
       ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found, sighting: watched ? sighting : null })
       : []
   return { report: reportOf(findings, units, performance.now() - begun), maps, figures }
+}
+
+/** Instrument 4 where the output need not look like the input. */
+function ofStack({ training: { refocusing }, stack, explained }: JudgeRequest, input: Plane, noise: NoiseModel): Finding {
+  if (explained) return explained
+  if (!refocusing) return noExplanation('This network’s output is not meant to look like its input.', 'not-applicable')
+  const found = stack ? explainStack(input, stack, refocusing, noise) : null
+  if (!found) return noExplanation('It takes a stack refocused from a picture that is wider than its blur.', 'not-measured')
+  return stackExplanation(found.fit, extreme(unexplained(found.fit, found.noise, limits.stackTolerance)))
 }
 
 /** What the package's lookout sees; `watched`: whether it was taught pictures with such pixels, so that it may speak. */

@@ -38,6 +38,12 @@ export const limits = {
   /** Standard deviations of an unexplained spot. *Calibrated.* */
   unexplained: calibrated.unexplained,
 
+  /** The same for a stack brought back to its input's plane. Even the truth is brought back imperfectly from planes 2 µm apart: see docs/trust.md. */
+  stackRsp: 0.9,
+  stackRspFar: 0.7,
+  stackUnexplained: 6,
+  stackTolerance: 0.15,
+
   /** Highest frequency with structure, share of the sampling limit, in a dim and in a bright input; see `frequencyLimit`. *Calibrated.* */
   frequency: calibrated.frequency,
   /** Nothing finer than this is out of focus at any light. */

@@ -12,7 +12,8 @@ type Row = Omit<Reading, 'side'> & { readonly message?: string }
 
 const grave: readonly InstrumentStatus[] = ['do-not-use', 'caution']
 
-export function metadataGuard(facts: PictureFacts, training: Training): Finding {
+/** `distanceUm`: from the plane in focus to the surface that was asked for, of a network that refocuses. */
+export function metadataGuard(facts: PictureFacts, training: Training, distanceUm: number | null = null): Finding {
   const rows = [
     pixelSize(facts, training),
     aperture(facts, training),
@@ -20,6 +21,7 @@ export function metadataGuard(facts: PictureFacts, training: Training): Finding 
     modality(facts, training),
     bitDepth(facts, training),
     structure(facts, training),
+    ...distance(distanceUm, training),
   ]
   const reasons = rows.flatMap(({ message, status }): Reason[] =>
     message && (status === 'caution' || status === 'do-not-use') ? [{ instrument: 'metadata', level: status, message }] : [],
@@ -66,6 +68,16 @@ function pixelSize({ pixelSizeUm: size }: PictureFacts, { pixelSizesUm: trained 
     status: far ? 'do-not-use' : 'caution',
     message: far ? `${resampled}: too far for the result to mean anything.` : `${resampled}: judge the result with care.`,
   }
+}
+
+function distance(um: number | null, { refocusing }: Training): Row[] {
+  if (um === null || !refocusing) return []
+  const [low, high] = refocusing.rangeUm
+  const expected = `${low} … ${high} µm`
+  const row = { id: 'distance', label: 'Distance', value: um, unit: 'µm', expected }
+  if (um >= low - 1e-6 && um <= high + 1e-6) return [{ ...row, status: 'fine' }]
+  const message = `A surface ${um} µm from the focus lies outside what the network was trained for (${expected}): nothing is promised there.`
+  return [{ ...row, status: 'do-not-use', message }]
 }
 
 function aperture({ numericalAperture: na }: PictureFacts, { numericalAperture: trained }: Training): Row {

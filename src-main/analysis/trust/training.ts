@@ -1,5 +1,6 @@
 /** What a network was trained on, as far as its package says: what the guard compares a picture with. */
 import type { Lookout } from './lookout.ts'
+import type { FocusOptics } from './through-focus.ts'
 
 /** Features of the training inputs with one pixel size; see features.ts. */
 export interface InputStatistics {
@@ -17,6 +18,11 @@ export interface FluxSlope {
   readonly photons: number
   /** log restored flux over log true flux across a tenfold range; 1 = twice the light is shown as twice the light; null = no light came through. */
   readonly slope: number | null
+}
+
+export interface Refocusing extends FocusOptics {
+  /** Distances it was trained for, µm, positive away from the objective. */
+  readonly rangeUm: readonly [number, number]
 }
 
 /** null or empty = the package does not say. */
@@ -39,6 +45,8 @@ export interface Training {
   readonly weights: string | null
   /** null = the package has none. */
   readonly lookout: Lookout | null
+  /** Of a network that refocuses; null = it does not, or does not say. */
+  readonly refocusing: Refocusing | null
 }
 
 /** What is known about a picture's origin; null = unknown, never invented. */

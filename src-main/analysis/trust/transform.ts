@@ -37,6 +37,23 @@ export class Transform {
     rows.run()
     return { width, height, re: rows.outRe, im: rows.outIm }
   }
+
+  /** The picture of which this is the spectrum; its real part where it has none of its own. */
+  inverse({ re, im }: Pick<Spectrum, 're' | 'im'>): Plane {
+    const { width, height } = this
+    const [rows, columns] = [this.#rows, this.#columns]
+    // x = conj(transform of conj X) / n, and the real part needs no conjugation.
+    rows.inRe.set(re)
+    for (let i = 0; i < im.length; i++) rows.inIm[i] = -(im[i] as number)
+    rows.run()
+    for (let ky = 0; ky < height; ky++)
+      for (let x = 0; x < width; x++) {
+        columns.inRe[ky * width + x] = rows.outRe[x * height + ky] as number
+        columns.inIm[ky * width + x] = rows.outIm[x * height + ky] as number
+      }
+    columns.run()
+    return { width, height, data: columns.outRe.map((value) => value / (width * height)) }
+  }
 }
 
 const transforms = new Map<string, Transform>()

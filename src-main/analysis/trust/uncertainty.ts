@@ -52,7 +52,7 @@ export function uncertainty(scale: number | null, disagreement: Disagreement | n
     reasons.push({
       instrument: 'uncertainty',
       level: 'caution',
-      message: `The network itself expects errors of ${(100 * scale).toFixed(0)} % of the picture’s range: the input is too noisy.`,
+      message: `The network itself expects errors of ${(100 * scale).toFixed(0)} % of the picture’s range: the input tells it too little.`,
     })
   const divided = disagreement !== null && disagreement.share > limits.disagreement
   if (divided)

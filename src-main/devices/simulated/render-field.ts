@@ -1,7 +1,7 @@
 /** What one camera field is expected to hold at a pose: the sum over the lit channels, in photoelectrons. No threads here. */
 import type { Objective } from '#shared/device.ts'
+import { collectedFraction } from '#shared/optics.ts'
 import { Detector } from './noise.ts'
-import { collectedFraction } from './optics.ts'
 import { detectionEfficiency, type SpecimenWindow, WindowBuilder, WindowPlan, WindowRenderer } from './render.ts'
 import type { Pose } from './scene.ts'
 import { endothelialLayer } from './specimen.ts'

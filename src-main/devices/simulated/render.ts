@@ -4,7 +4,6 @@
  * camera's frequencies (that is what aliasing is), and one inverse transform at camera resolution.
  */
 import { BatchFft, goodLength } from '#shared/fft.ts'
-import { KernelMemory } from '#shared/simd.ts'
 import {
   blurSlope,
   collectedFraction,
@@ -15,7 +14,8 @@ import {
   sinc,
   sphericalAberration,
   TransferTables,
-} from './optics.ts'
+} from '#shared/optics.ts'
+import { KernelMemory } from '#shared/simd.ts'
 import { type RenderKernel, renderKernels } from './render-kernels.ts'
 import { type ChannelId, channels, type Specimen, specimenHeight } from './specimen-emitters.ts'
 import { kernelSigma, Raster } from './specimen-raster.ts'

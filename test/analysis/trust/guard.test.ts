@@ -25,6 +25,7 @@ const training: Training = {
   statistics: [],
   weights: null,
   lookout: null,
+  refocusing: null,
 }
 const facts: PictureFacts = {
   pixelSizeUm: 0.65,

@@ -1,0 +1,151 @@
+/** A refocused stack brought back through the optics. Expected values come from the image formation of docs/optics.md, summed directly. */
+import { describe, expect, test } from 'vitest'
+import type { Plane } from '#main/analysis/trust/plane.ts'
+import { backAtFocus, explainStack, type FocusOptics, judgedDistances, type RefocusedStack } from '#main/analysis/trust/through-focus.ts'
+import { signed, transformFor } from '#main/analysis/trust/transform.ts'
+import { cutoff, transferAt } from '#shared/optics.ts'
+import { normals } from './pictures.ts'
+
+const optics: FocusOptics = { numericalAperture: 0.75, wavelengthUm: 0.57, index: 1.33, aberration: 0.085, target: 'widefield' }
+const side = 144
+const pixelUm = 0.325
+const noise = { ground: 1, slope: 0, least: 1 }
+
+interface Emitter {
+  readonly x: number
+  readonly y: number
+  readonly z: number
+  readonly light: number
+}
+
+/** Points anywhere in the volume, the same for the same seed. */
+function points(count: number, seed: number): Emitter[] {
+  const drawn = normals(4 * count, seed)
+  const within = (value: number, reach: number) => reach * (2 / (1 + Math.exp(-1.6 * value)) - 1)
+  return Array.from({ length: count }, (_, i) => ({
+    x: Math.round(side / 2 + within(drawn[4 * i] as number, side / 2 - 1)),
+    y: Math.round(side / 2 + within(drawn[4 * i + 1] as number, side / 2 - 1)),
+    z: Math.round(within(drawn[4 * i + 2] as number, 9) * 2) / 2,
+    light: 1000 * (1 + Math.abs(drawn[4 * i + 3] as number)),
+  }))
+}
+
+const lines = new Map<number, Float64Array>()
+
+/** The transfer function at 0 … 1 of the cut-off, in 200 steps. */
+function line(defocus: number): Float64Array {
+  const known = lines.get(defocus)
+  if (known) return known
+  const top = cutoff(optics.numericalAperture, optics.wavelengthUm)
+  const made = Float64Array.from({ length: 201 }, (_, k) => transferAt((top * k) / 200, defocus, optics))
+  lines.set(defocus, made)
+  return made
+}
+
+/** The points as the microscope shows them with the focus at `focus` µm, over a ground of 100. */
+function seen(emitters: readonly Emitter[], focus: number): Plane {
+  const transform = transformFor(side, side)
+  const sum = { re: new Float32Array(side * side), im: new Float32Array(side * side) }
+  const top = cutoff(optics.numericalAperture, optics.wavelengthUm)
+  for (const z of new Set(emitters.map((emitter) => emitter.z))) {
+    const data = new Float32Array(side * side)
+    for (const { x, y, light } of emitters.filter((emitter) => emitter.z === z)) data[y * side + x]! += light
+    const { re, im } = transform.forward({ width: side, height: side, data })
+    const table = line(z - focus)
+    for (let kx = 0; kx < side; kx++)
+      for (let ky = 0; ky < side; ky++) {
+        const place = Math.min(199.999, (Math.hypot(signed(kx, side), signed(ky, side)) / (side * pixelUm) / top) * 200)
+        const low = Math.floor(place)
+        const value = (table[low] as number) * (1 - place + low) + (table[low + 1] as number) * (place - low)
+        sum.re[kx * side + ky]! += value * (re[kx * side + ky] as number)
+        sum.im[kx * side + ky]! += value * (im[kx * side + ky] as number)
+      }
+  }
+  const { data } = transform.inverse(sum)
+  return { width: side, height: side, data: data.map((value) => value + 100) }
+}
+
+const stackOf = (planes: readonly Plane[]): RefocusedStack => ({
+  width: side,
+  height: side,
+  pixelUm,
+  distancesUm: judgedDistances,
+  planes: planes.map(({ data }) => data),
+})
+
+describe('a transform and its inverse', () => {
+  test('give the picture back', () => {
+    const data = Float32Array.from(normals(60 * 36, 3))
+    const transform = transformFor(60, 36)
+    const back = transform.inverse(transform.forward({ width: 60, height: 36, data }))
+    for (const [i, value] of back.data.entries()) expect(value).toBeCloseTo(data[i] as number, 4)
+  })
+})
+
+describe('the true stack of a specimen', () => {
+  const specimen = points(120, 1)
+  const input = seen(specimen, 0)
+  const truth = judgedDistances.map((d) => seen(specimen, d))
+
+  test('brought back through the optics is the input, although the planes next to it are left out', () => {
+    const found = explainStack(input, stackOf(truth), optics, noise)
+    expect(found?.fit.rsp).toBeGreaterThan(0.95)
+    expect(found?.fit.factor).toBeGreaterThan(0.8)
+    expect(found?.fit.factor).toBeLessThan(1.25)
+  })
+
+  test('says nothing of the plane in focus itself: whatever a network repeats there is not looked at', () => {
+    const other = truth.map((plane, i) => (judgedDistances[i] === 0 ? seen(points(50, 9), 0) : plane))
+    const a = backAtFocus(stackOf(truth), optics)
+    const b = backAtFocus(stackOf(other), optics)
+    expect(b.data).toEqual(a.data)
+  })
+
+  test('keeps even light', () => {
+    const even = judgedDistances.map(() => ({ width: side, height: side, data: new Float32Array(side * side).fill(250) }))
+    for (const value of backAtFocus(stackOf(even), optics).data) expect(value).toBeCloseTo(250, 0)
+  })
+
+  test('a stack of another specimen does not explain the input', () => {
+    const elsewhere = points(120, 2)
+    const found = explainStack(input, stackOf(judgedDistances.map((d) => seen(elsewhere, d))), optics, noise)
+    expect(found?.fit.rsp).toBeLessThan(0.5)
+  })
+
+  test('light invented far from focus is missed in the input, where it would have to be', () => {
+    const invented = [...specimen, { x: 80, y: 60, z: 6, light: 40_000 }]
+    const found = explainStack(input, stackOf(judgedDistances.map((d) => seen(invented, d))), optics, noise)
+    const honest = explainStack(input, stackOf(truth), optics, noise)
+    if (!found || !honest) throw new Error('too small')
+    expect(found.fit.rsp).toBeLessThan(honest.fit.rsp - 0.02)
+    const { width, residual } = found.fit
+    const least = residual.indexOf(Math.min(...residual))
+    const place = (at: number) => Math.ceil(6 / pixelUm) + (at + 0.5) * 4
+    expect(Math.abs(place(least % width) - 80)).toBeLessThan(14)
+    expect(Math.abs(place(Math.floor(least / width)) - 60)).toBeLessThan(14)
+  })
+})
+
+test('confocal planes are sections: each is blurred by its distance, and together they are the input', () => {
+  const specimen = points(60, 4)
+  const near = (d: number) => specimen.filter(({ z }) => Math.abs(z - d) <= 1)
+  const sections = judgedDistances.map((d) =>
+    seen(
+      near(d).map((emitter) => ({ ...emitter, z: 0 })),
+      0,
+    ),
+  )
+  const inside = specimen.filter(({ z }) => judgedDistances.some((d) => Math.abs(z - d) <= 1))
+  const snapped = inside.map((emitter) => ({
+    ...emitter,
+    z: judgedDistances.reduce((a, b) => (Math.abs(b - emitter.z) < Math.abs(a - emitter.z) ? b : a)),
+  }))
+  const found = explainStack(seen(snapped, 0), stackOf(sections), { ...optics, target: 'confocal' }, noise)
+  expect(found?.fit.rsp).toBeGreaterThan(0.9)
+})
+
+test('a picture narrower than its blur is not judged', () => {
+  const small = { width: 32, height: 32, data: new Float32Array(1024) }
+  const stack = { ...stackOf([]), width: 32, height: 32, planes: judgedDistances.map(() => small.data) }
+  expect(explainStack(small, stack, optics, noise)).toBeNull()
+})
