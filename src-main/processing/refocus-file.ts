@@ -200,7 +200,7 @@ async function judgeSurfaces(
   const { source, request, inference, judge } = task
   const training = await inference.training(request.model)
   const checked = await refocus(task, [input], judgedDistances, () => undefined)
-  const um = checked.pixelSizeUm ?? training.gridUm
+  const um = checked.pixelSizeUm ?? training.pixelSizesUm[0] ?? null
   const size = { width: checked.width, height: checked.height }
   const stack = um === null ? null : { ...size, pixelUm: um, distancesUm: judgedDistances, planes: checked.images }
   const times = images.length / distances.length

@@ -2,21 +2,14 @@
 import { describe, expect, test } from 'vitest'
 import type { Plane } from '#main/analysis/trust/plane.ts'
 import { backAtFocus, explainStack, type FocusOptics, judgedDistances, type RefocusedStack } from '#main/analysis/trust/through-focus.ts'
-import { signed, transformFor } from '#main/analysis/trust/transform.ts'
-import { cutoff, transferAt } from '#shared/optics.ts'
+import { transformFor } from '#main/analysis/trust/transform.ts'
+import { type Emitter, seenAt } from '#test/helpers/volume.ts'
 import { normals } from './pictures.ts'
 
 const optics: FocusOptics = { numericalAperture: 0.75, wavelengthUm: 0.57, index: 1.33, aberration: 0.085, target: 'widefield' }
 const side = 144
 const pixelUm = 0.325
 const noise = { ground: 1, slope: 0, least: 1 }
-
-interface Emitter {
-  readonly x: number
-  readonly y: number
-  readonly z: number
-  readonly light: number
-}
 
 /** Points anywhere in the volume, the same for the same seed. */
 function points(count: number, seed: number): Emitter[] {
@@ -30,40 +23,8 @@ function points(count: number, seed: number): Emitter[] {
   }))
 }
 
-const lines = new Map<number, Float64Array>()
-
-/** The transfer function at 0 … 1 of the cut-off, in 200 steps. */
-function line(defocus: number): Float64Array {
-  const known = lines.get(defocus)
-  if (known) return known
-  const top = cutoff(optics.numericalAperture, optics.wavelengthUm)
-  const made = Float64Array.from({ length: 201 }, (_, k) => transferAt((top * k) / 200, defocus, optics))
-  lines.set(defocus, made)
-  return made
-}
-
-/** The points as the microscope shows them with the focus at `focus` µm, over a ground of 100. */
-function seen(emitters: readonly Emitter[], focus: number): Plane {
-  const transform = transformFor(side, side)
-  const sum = { re: new Float32Array(side * side), im: new Float32Array(side * side) }
-  const top = cutoff(optics.numericalAperture, optics.wavelengthUm)
-  for (const z of new Set(emitters.map((emitter) => emitter.z))) {
-    const data = new Float32Array(side * side)
-    for (const { x, y, light } of emitters.filter((emitter) => emitter.z === z)) data[y * side + x]! += light
-    const { re, im } = transform.forward({ width: side, height: side, data })
-    const table = line(z - focus)
-    for (let kx = 0; kx < side; kx++)
-      for (let ky = 0; ky < side; ky++) {
-        const place = Math.min(199.999, (Math.hypot(signed(kx, side), signed(ky, side)) / (side * pixelUm) / top) * 200)
-        const low = Math.floor(place)
-        const value = (table[low] as number) * (1 - place + low) + (table[low + 1] as number) * (place - low)
-        sum.re[kx * side + ky]! += value * (re[kx * side + ky] as number)
-        sum.im[kx * side + ky]! += value * (im[kx * side + ky] as number)
-      }
-  }
-  const { data } = transform.inverse(sum)
-  return { width: side, height: side, data: data.map((value) => value + 100) }
-}
+/** With the focus at `focus` µm, over a ground of 100. */
+const seen = (emitters: readonly Emitter[], focus: number) => seenAt(emitters, [focus], optics, side, pixelUm, 100)[0] as Plane
 
 const stackOf = (planes: readonly Plane[]): RefocusedStack => ({
   width: side,

@@ -28,11 +28,16 @@ const end = '<!-- end of what was measured -->'
 /** Writes the table between its marks and returns it. */
 export function writeTable(rows: readonly Row[], choice: Choice, real: readonly RealRow[], network: string, path: string): string {
   const table = `Of ${network}.\n\n${tableOf(rows, choice, real)}`
+  writeBetween(path, mark, end, table)
+  return table
+}
+
+/** Replaces what stands between two marks of a document. */
+export function writeBetween(path: string, mark: string, end: string, table: string): void {
   const text = readFileSync(path, 'utf8')
   const [from, to] = [text.indexOf(mark), text.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`${path} has no place for the table: “${mark}” … “${end}”.`)
   writeFileSync(path, `${text.slice(0, from + mark.length)}\n\n${table}\n\n${text.slice(to)}`)
-  return table
 }
 
 const percent = (share: number) => `${(100 * share).toFixed(1)} %`
