@@ -196,8 +196,15 @@ describe('inspecting a frame', () => {
     expect(inspections().at(-1)).toEqual({})
     expect(await words(page.getByTestId('standing-still'))).toMatch(/Inspected at \d\d:\d\d:\d\d, not live/)
     expect(await words(badge())).toBe('Do not use')
-    await page.waitForTimeout(200)
-    const before = await frames()
+    // What was on its way is drawn yet.
+    let before = await frames()
+    await expect
+      .poll(async () => {
+        const last = before
+        before = await frames()
+        return before === last
+      })
+      .toBe(true)
     await page.waitForTimeout(600)
     expect(await frames()).toBe(before)
   })
