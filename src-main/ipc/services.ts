@@ -205,13 +205,13 @@ function livePicture({ live, trust, factsOf }: HostParts): InspectRequest {
 }
 
 async function jobPicture({ jobs }: HostParts, job: string): Promise<InspectRequest> {
-  const { before, facts, provenance, original } = await jobs.result(job)
+  const { before, facts, provenance, original, distanceUm } = await jobs.result(job)
   if (!original)
     throw new AppError(
       'BadRequest',
       'This picture is too large to be inspected as a whole. Its verdict stands in the file; inspect a part of it.',
     )
-  return { model: provenance.model, picture: before, second: null, facts }
+  return { model: provenance.model, picture: before, second: null, facts, distanceUm }
 }
 
 /** Values under a point of the field, and where in the sample it is. x to the right, y down, the stage position at the field's centre. */

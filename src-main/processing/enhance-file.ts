@@ -75,6 +75,8 @@ export interface EnhanceResult {
   readonly after: Picture
   /** Whether `before` is the plane itself, not a smaller copy of it. */
   readonly original: boolean
+  /** µm from the focus of `before` to what `after` shows, of a network that refocuses. */
+  readonly distanceUm?: number | null
   /** The result is in units of the input; false: its values are of another kind. */
   readonly inputUnits: boolean
 }

@@ -7,8 +7,10 @@ import { noiseOf } from '../analysis/trust/noise.ts'
 import { perturbations } from '../analysis/trust/perturb.ts'
 import { cut, type Plane, planeOf } from '../analysis/trust/plane.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
-import type { PictureFacts } from '../analysis/trust/training.ts'
-import type { Inference, Prediction } from '../inference/inference.ts'
+import type { RefocusedStack } from '../analysis/trust/through-focus.ts'
+import type { PictureFacts, Training } from '../analysis/trust/training.ts'
+import type { Prediction, SeriesInference } from '../inference/inference.ts'
+import { judgedStack, refocusPlanes } from './refocus-planes.ts'
 
 export interface InspectRequest {
   readonly model: string
@@ -16,6 +18,8 @@ export interface InspectRequest {
   readonly facts: PictureFacts
   /** Another frame of the same thing, for Fourier ring correlation and the noise. */
   readonly second: Picture | null
+  /** The surface that a network that refocuses is asked for; null = as the picture is. */
+  readonly distanceUm?: number | null
 }
 
 export interface Inspected extends Judgement {
@@ -31,7 +35,7 @@ export const inspectedSide = 512
 export class Inspector {
   readonly #state = new Cell<InspectionState>({ progress: null })
 
-  constructor(private readonly parts: { readonly inference: Inference; readonly judge: Judge }) {}
+  constructor(private readonly parts: { readonly inference: SeriesInference; readonly judge: Judge }) {}
 
   get state(): ReadonlyCell<InspectionState> {
     return this.#state
@@ -52,27 +56,14 @@ export class Inspector {
 /** Rejects as `Inference.predict` does. `report` is told the share done, 0…1: each answer of the network counts as one, judging as another. */
 async function inspect(
   request: InspectRequest,
-  { inference, judge }: { readonly inference: Inference; readonly judge: Judge },
+  { inference, judge }: { readonly inference: SeriesInference; readonly judge: Judge },
   report: (progress: number) => void,
   signal?: AbortSignal,
 ): Promise<Inspected> {
   const { facts, model } = request
   const picture = middleOf(request.picture)
   const training = await inference.training(model)
-  const ask = (plane: Plane, normalisation?: Prediction['normalisation']) =>
-    inference.predict(
-      {
-        model,
-        width: plane.width,
-        height: plane.height,
-        data: plane.data,
-        pixelSizeUm: facts.pixelSizeUm,
-        // A person waits for it, as for a snap: as a batch it would starve behind live view, which always has a next frame.
-        priority: 'live',
-        ...(normalisation ? { normalisation } : {}),
-      },
-      signal,
-    )
+  const { ask, stackOf } = await askerFor(request, inference, signal)
   const prediction = await ask(picture)
   const { normalisation, width, height } = prediction
   const second = request.second ? middleOf(request.second) : null
@@ -87,6 +78,7 @@ async function inspect(
   }
   const nextAnswer = second ? await ask(second, normalisation) : null
   report((steps - 1) / steps)
+  const stack = await stackOf(picture, training)
   const question: JudgeRequest = {
     facts,
     training,
@@ -95,11 +87,48 @@ async function inspect(
     outputPixelUm: prediction.pixelSizeUm,
     ...(prediction.scale ? { scale: prediction.scale } : {}),
     ...(second && nextAnswer ? { second: { input: second, output: { width, height, data: nextAnswer.image } } } : {}),
+    ...(typeof request.distanceUm === 'number' ? { distanceUm: request.distanceUm } : {}),
+    ...(stack ? { stack } : {}),
     answers,
     depth: 'full',
   }
   const judgement = await judge.judge(question, signal)
   return { ...judgement, prediction, picture }
+}
+
+/** How a network is asked about a plane. */
+interface Asker {
+  ask(plane: Plane, normalisation?: Prediction['normalisation']): Promise<Prediction>
+  /** By which a network that refocuses is judged; null for any other. */
+  stackOf(plane: Plane, training: Training): Promise<RefocusedStack | null>
+}
+
+// A person waits for it, as for a snap: as a batch it would starve behind live view, which always has a next frame.
+const priority = 'live' as const
+
+async function askerFor(request: InspectRequest, inference: SeriesInference, signal: AbortSignal | undefined): Promise<Asker> {
+  const { model, distanceUm = null } = request
+  const { pixelSizeUm } = request.facts
+  if (distanceUm === null) {
+    return {
+      ask: ({ width, height, data }, normalisation) =>
+        inference.predict({ model, width, height, data, pixelSizeUm, priority, ...(normalisation ? { normalisation } : {}) }, signal),
+      stackOf: () => Promise.resolve(null),
+    }
+  }
+  const { distance: map } = await inference.useOf(model)
+  if (!map) throw new AppError('BadRequest', 'This network does not refocus.', { model })
+  const asked = ({ width, height, data }: Plane) => ({ model, map, width, height, series: [data], pixelSizeUm, priority })
+  return {
+    ask: async (plane) => {
+      const { images, scales, prediction, ...size } = await refocusPlanes(inference, { ...asked(plane), distances: [distanceUm] }, signal)
+      const { provenance, elapsedMs } = prediction
+      // Its normalisation is the package's own.
+      const normalisation = { offset: 0, scale: 1 }
+      return { ...size, image: images[0] as Float32Array, scale: scales?.[0] ?? null, normalisation, provenance, elapsedMs }
+    },
+    stackOf: (plane, training) => judgedStack(inference, asked(plane), training, signal),
+  }
 }
 
 function middleOf({ width, height, data }: Picture): Plane {

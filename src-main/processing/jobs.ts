@@ -39,6 +39,8 @@ export interface JobResult {
   readonly facts: PictureFacts
   /** Whether `before` is the plane itself, not a smaller copy of it. */
   readonly original: boolean
+  /** µm from the focus of `before` to what `after` shows; null = the same surface. */
+  readonly distanceUm: number | null
 }
 
 export interface JobsOptions {
@@ -150,7 +152,19 @@ export class Jobs implements AsyncDisposable {
     let announced = 0
     this.#patch(id, { status: 'running' })
     try {
-      const { output, warnings, verdict, judged, before, after, inputUnits, provenance, facts, original } = await enhanceFile(
+      const {
+        output,
+        warnings,
+        verdict,
+        judged,
+        before,
+        after,
+        inputUnits,
+        provenance,
+        facts,
+        original,
+        distanceUm = null,
+      } = await enhanceFile(
         {
           path: job.path,
           name: job.name,
@@ -174,7 +188,7 @@ export class Jobs implements AsyncDisposable {
         },
         this.options,
       )
-      this.#keep(id, { before, after, inputUnits, provenance, facts, original })
+      this.#keep(id, { before, after, inputUnits, provenance, facts, original, distanceUm })
       this.#patch(id, { status: 'done', progress: 1, rate: null, remaining: 0, output, warnings: [...warnings], verdict, judged })
     } catch (error) {
       if (isAbort(error)) this.#patch(id, { status: 'cancelled', rate: null, remaining: null })

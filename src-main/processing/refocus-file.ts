@@ -8,9 +8,8 @@ import type { Pixels } from '#shared/image/frame.ts'
 import type { TrustReport } from '#shared/trust.ts'
 import type { Finding } from '../analysis/trust/metadata-guard.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
-import { judgedDistances } from '../analysis/trust/through-focus.ts'
 import type { DistanceMap } from '../inference/distance-map.ts'
-import type { ImagePrediction, ImageUse, SeriesInference } from '../inference/inference.ts'
+import type { ImageUse, SeriesInference } from '../inference/inference.ts'
 import { makeFolder, storageError } from '../storage/disk.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
@@ -21,6 +20,7 @@ import { fileFacts } from './file-facts.ts'
 import { freeName, stem } from './output-names.ts'
 import { reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
+import { judgedStack, type Refocused, refocusPlanes } from './refocus-planes.ts'
 import { doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
@@ -32,21 +32,8 @@ export interface RefocusParts {
 const largestLook = 2048
 /** Share of the progress that the network takes. */
 const refocusingShare = 0.7
-/** Values that go to the network at once. */
-const largestImage = 2 ** 26
 /** Values of a result that are held until they can be written. */
 const largestResult = 2 ** 28
-
-/** A channel's planes at some distances, image by image: of the first distance all times, then of the next. */
-interface Refocused {
-  readonly width: number
-  readonly height: number
-  readonly pixelSizeUm: number | null
-  readonly images: readonly Float32Array[]
-  /** Of the errors; null where the network gives none. */
-  readonly scales: readonly Float32Array[] | null
-  readonly prediction: ImagePrediction
-}
 
 interface Task {
   readonly request: ModelledRequest
@@ -73,13 +60,18 @@ export async function refocusFile(
   }
   refuse(source, distances, name)
   const { signal } = request
+  const { inference } = parts
   const task: Task = { request, source, name, map, pixelSizeUm: request.pixelSizeUm ?? source.pixelSizeUm, ...parts }
   const made: Refocused[] = []
   const judged: JudgedPlane[] = []
   for (let c = 0; c < source.sizeC; c++) {
     const report = (share: number) => request.onProgress?.((c + share) / source.sizeC, doneOf(source, (c + share) / source.sizeC))
     const series = await readSeries(source, c, signal)
-    const found = await refocus(task, series, distances, (share) => report(refocusingShare * share))
+    const found = await refocusPlanes(
+      inference,
+      { ...asking(task), series, distances, onProgress: (share) => report(refocusingShare * share) },
+      signal,
+    )
     judged.push(
       ...(await judgeSurfaces(task, c, series[0] as Pixels, found, distances, (share) =>
         report(refocusingShare + (1 - refocusingShare) * share),
@@ -116,7 +108,8 @@ export async function refocusFile(
     planes: source.planes,
     before,
     after,
-    original: false,
+    original: before.width === source.width && before.height === source.height,
+    distanceUm: distances[0] ?? null,
     inputUnits: false,
   }
 }
@@ -143,49 +136,9 @@ async function readSeries(source: TiffSource, c: number, signal: AbortSignal | u
   return planes
 }
 
-/** Planes at every distance. All times go together, and so share one normalisation; of a single one several distances do. */
-async function refocus(
-  { source, map, request, pixelSizeUm, inference }: Task,
-  series: readonly Pixels[],
-  distances: readonly number[],
-  report: (share: number) => void,
-): Promise<Refocused> {
+function asking({ request, source, map, pixelSizeUm }: Task) {
   const { width, height } = source
-  const pixels = width * height
-  const images: Float32Array[] = []
-  const scales: Float32Array[] = []
-  let last: ImagePrediction | null = null
-  const together = series.length > 1 ? 1 : Math.max(1, Math.floor(largestImage / (2 * pixels)))
-  for (let from = 0; from < distances.length; from += together) {
-    const group = distances.slice(from, from + together)
-    const pairs = group.flatMap((distance) => series.map((plane) => ({ distance, plane })))
-    const data = new Float32Array(2 * pixels * pairs.length)
-    for (const [index, { distance, plane }] of pairs.entries()) {
-      data.set(plane, 2 * pixels * index + pixels * (map.channel === 0 ? 1 : 0))
-      data.fill(distance / map.unitUm, 2 * pixels * index + pixels * map.channel, 2 * pixels * index + pixels * (map.channel + 1))
-    }
-    const onProgress = (share: number) => report((from + share * group.length) / distances.length)
-    const ask = { model: request.model, pixelSizeUm, priority: 'batch' as const, onProgress }
-    last = await inference.predictImage({ ...ask, dims: [pairs.length, 2, 1, height, width], data }, request.signal)
-    const [image] = last.images
-    const [, channels = 1, , rows = 0, columns = 0] = image?.dims ?? []
-    for (let index = 0; image && index < pairs.length; index++) {
-      const start = index * channels * rows * columns
-      images.push(image.data.slice(start, start + rows * columns))
-      if (channels > 1) scales.push(image.data.slice(start + rows * columns, start + 2 * rows * columns))
-    }
-  }
-  const [image] = last?.images ?? []
-  if (!last || !image) throw new AppError('Internal', 'The network gave no image.')
-  const [, , , rows = 0, columns = 0] = image.dims
-  return {
-    width: columns,
-    height: rows,
-    pixelSizeUm: image.pixelSizeUm,
-    images,
-    scales: scales.length > 0 ? scales : null,
-    prediction: last,
-  }
+  return { model: request.model, map, width, height, pixelSizeUm, priority: 'batch' as const }
 }
 
 /** Every surface of the first time. The stack that is brought back through the optics serves all of them. */
@@ -199,10 +152,7 @@ async function judgeSurfaces(
 ): Promise<JudgedPlane[]> {
   const { source, request, inference, judge } = task
   const training = await inference.training(request.model)
-  const checked = await refocus(task, [input], judgedDistances, () => undefined)
-  const um = checked.pixelSizeUm ?? training.pixelSizesUm[0] ?? null
-  const size = { width: checked.width, height: checked.height }
-  const stack = um === null ? null : { ...size, pixelUm: um, distancesUm: judgedDistances, planes: checked.images }
+  const stack = await judgedStack(inference, { ...asking(task), series: [input] }, training, request.signal)
   const times = images.length / distances.length
   const judged: JudgedPlane[] = []
   let explained: Finding | null = null

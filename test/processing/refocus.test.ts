@@ -8,6 +8,7 @@ import { beyondRange, type DistanceMap, needOf } from '#main/inference/distance-
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
 import { enhanceFile } from '#main/processing/enhance-file.ts'
+import { Inspector } from '#main/processing/inspect.ts'
 import { distancesOf, type Surfaces, surfacesFrom } from '#main/processing/surfaces.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { pythonInput, runPython } from '#test/storage/python.ts'
@@ -154,6 +155,54 @@ print(json.dumps(float(np.abs(a - b).max() / np.ptp(b))))`,
       { paths: [single.output, mapped.output] },
     )
     expect(largest).toBeLessThan(1e-5)
+  }, 60_000)
+
+  test('a film keeps its brightness: all times share one normalisation', async () => {
+    const film = await runPython<string>(
+      `${pythonInput}
+import tifffile
+raw = np.load(given['raw'])[0, 0, :64, :64]
+ground = np.percentile(raw, 1)
+data = np.stack([raw, ground + 0.5 * (raw - ground)])
+tifffile.imwrite(given['path'], data.astype(np.float32), ome=True, metadata={'axes': 'TYX', 'PhysicalSizeX': 0.325, 'PhysicalSizeXUnit': 'µm'})
+print(json.dumps(given['path']))`,
+      { path: join(folder, 'film.ome.tif'), raw: join(rootFolder, 'models', 'deep-z', 'test-raw.npy') },
+    )
+    const { output, judged } = await enhance(film, { fromUm: -2, toUm: 2, stepUm: 2 })
+    expect(judged).toBe('Every surface of the first time was judged.')
+    const { shape, slope } = await runPython<{ shape: number[]; slope: number[] }>(
+      `${pythonInput}
+import tifffile
+with tifffile.TiffFile(given['path']) as file:
+    image = file.series[0].asarray()
+slopes = [float(np.polyfit(image[0, z, 0].ravel(), image[1, z, 0].ravel(), 1)[0]) for z in range(3)]
+print(json.dumps({'shape': list(image.shape), 'slope': slopes}))`,
+      { path: output },
+    )
+    expect(shape).toEqual([2, 3, 2, 64, 64])
+    for (const value of slope) expect(value).toBeCloseTo(0.5, 1)
+  }, 60_000)
+
+  test('an inspection asks for the same surface, and sees whether the stack explains the picture', async () => {
+    await using judge = new TrustThread(trust.path)
+    const raw = await runPython<number[]>(
+      `${pythonInput}
+print(json.dumps(np.load(given['raw'])[0, 0].ravel().tolist()))`,
+      { raw: join(rootFolder, 'models', 'deep-z', 'test-raw.npy') },
+    )
+    const side = Math.sqrt(raw.length)
+    const facts = { pixelSizeUm: 0.325, numericalAperture: 0.75, emissionNm: 525, modality: 'widefield', bitDepth: 16, structure: null }
+    const picture = { width: side, height: side, data: Float32Array.from(raw) }
+    const asked = { model: 'deep-z', picture, second: null, facts }
+    const { report, prediction } = await new Inspector({ inference, judge }).inspect({ ...asked, distanceUm: 3 })
+    expect(prediction).toMatchObject({ width: side, height: side })
+    const instrument = (id: string) => report.instruments.find((each) => each.id === id)
+    expect(instrument('metadata')?.readings.find(({ id }) => id === 'distance')).toMatchObject({ value: 3, status: 'fine' })
+    expect(instrument('explanation')?.readings.find(({ id }) => id === 'rsp-share')?.value).toBeGreaterThan(0.8)
+    expect(instrument('uncertainty')?.readings.map(({ id }) => id)).toContain('disagreement')
+    await expect(new Inspector({ inference, judge }).inspect({ ...asked, model: 'widefield-sr', distanceUm: 3 })).rejects.toMatchObject({
+      message: 'This network does not refocus.',
+    })
   }, 60_000)
 
   test('a surface beyond the range is not to be used, and the file says so', async () => {
