@@ -13,6 +13,8 @@ export interface DistanceMap {
   readonly unitUm: number
   /** Distances the network was trained for, µm in the sample, positive away from the objective. */
   readonly rangeUm: readonly [number, number]
+  /** The result is normalised as the picture before the map is: it can be brought back to the picture's units. Its further channels are widths. */
+  readonly inverse: boolean
 }
 
 const finite = z.number().finite()
@@ -21,6 +23,7 @@ const schema = z.object({
   config: z.object({
     deepscope: z.object({
       distance: z.object({ input: z.string(), unit_um: finite.positive(), range_um: z.tuple([finite, finite]) }),
+      intensity: z.object({ inverse: z.string().optional() }).optional(),
     }),
   }),
 })
@@ -32,7 +35,7 @@ export function refocuses({ own }: Description): boolean {
 
 /** Throws FieldProblem. */
 export function readDistanceMap({ own, inputs }: Description): DistanceMap {
-  const said = parseWith(schema, { config: { deepscope: own } }).config.deepscope.distance
+  const { distance: said, intensity } = parseWith(schema, { config: { deepscope: own } }).config.deepscope
   const place = inputs.findIndex(({ id }) => id === said.input)
   if (place < 0) throw new FieldProblem('config.deepscope.distance.input', `names “${said.input}”, which is no input`)
   const single = inputs.slice(0, place + 1).every(({ axes }) => {
@@ -40,7 +43,8 @@ export function readDistanceMap({ own, inputs }: Description): DistanceMap {
     return !channel || (channel.size.kind === 'fixed' && channel.size.size === 1)
   })
   if (!single) throw new FieldProblem('config.deepscope.distance.input', 'and the inputs before it must have one channel each')
-  return { input: said.input, channel: place, unitUm: said.unit_um, rangeUm: said.range_um }
+  const inverse = place > 0 && intensity?.inverse === 'inverse-of-input-normalisation'
+  return { input: said.input, channel: place, unitUm: said.unit_um, rangeUm: said.range_um, inverse }
 }
 
 /** What to do, for a person who gave the image alone. */

@@ -18,7 +18,7 @@ export function useOf(network: NetworkModel): ImageUse {
   return {
     planes: network.plane !== null,
     channels: channels.reduce((sum, each) => sum + each, 0),
-    inputUnits: network.plane?.inverse ?? false,
+    inputUnits: network.plane?.inverse ?? network.distance?.inverse ?? false,
     beside: network.distance && needOf(network.distance),
     distance: network.distance,
   }

@@ -49,7 +49,7 @@ interface Task {
 export async function refocusFile(
   request: ModelledRequest,
   source: TiffSource,
-  { distance: map }: ImageUse,
+  { distance: map, inputUnits }: ImageUse,
   distances: readonly number[],
   parts: RefocusParts,
 ): Promise<EnhanceResult> {
@@ -93,7 +93,7 @@ export async function refocusFile(
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
   if (preview) {
     const prediction = { provenance, pixelSizeUm: shown.pixelSizeUm }
-    await writePreview(preview, { before, after, inputUnits: false, width: shown.width, name, prediction })
+    await writePreview(preview, { before, after, inputUnits, width: shown.width, name, prediction })
   }
   return {
     output,
@@ -110,7 +110,7 @@ export async function refocusFile(
     after,
     original: before.width === source.width && before.height === source.height,
     distanceUm: distances[0] ?? null,
-    inputUnits: false,
+    inputUnits,
   }
 }
 

@@ -13,7 +13,7 @@ import { distancesOf, type Surfaces, surfacesFrom } from '#main/processing/surfa
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { pythonInput, runPython } from '#test/storage/python.ts'
 
-const map: DistanceMap = { input: 'dpm', channel: 1, unitUm: 10, rangeUm: [-10, 10] }
+const map: DistanceMap = { input: 'dpm', channel: 1, unitUm: 10, rangeUm: [-10, 10], inverse: true }
 
 describe('a map of distances', () => {
   test('within the range nothing is said, up to rounding', () => {
@@ -88,14 +88,15 @@ print(json.dumps(given['path']))`,
 
   /** What tifffile reads of a result: (Z, C, Y, X) at least, and what the file says of itself. */
   const readBack = (path: string) =>
-    runPython<{ shape: number[]; finite: boolean; leastScale: number; same: number; xml: string }>(
+    runPython<{ shape: number[]; finite: boolean; leastScale: number; same: number; slope: number; xml: string }>(
       `${pythonInput}
 import tifffile
 with tifffile.TiffFile(given['path']) as file:
     image, xml = file.series[0].asarray(), file.ome_metadata
 image = image.reshape((-1,) + image.shape[-3:])
 raw = np.load(given['raw'])[0, 0, :64, :64]
-print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).all()), 'leastScale': float(image[:, 1].min()),
+slope = float(np.polyfit(raw.ravel(), image[len(image) // 2, 0].ravel(), 1)[0])
+print(json.dumps({'slope': slope, 'shape': list(image.shape), 'finite': bool(np.isfinite(image).all()), 'leastScale': float(image[:, 1].min()),
   'same': float(np.corrcoef(image[len(image) // 2, 0].ravel(), raw.ravel())[0, 1]), 'xml': xml}))`,
       { path, raw: join(rootFolder, 'models', 'deep-z', 'test-raw.npy') },
     )
@@ -134,7 +135,9 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     const found = await readBack(result.output)
     expect(found).toMatchObject({ shape: [5, 2, 64, 64], finite: true })
     expect(found.leastScale).toBeGreaterThan(0)
-    expect(found.same).toBeGreaterThan(0.9) // at 0 it is the picture itself, cleaned
+    expect(found.same).toBeGreaterThan(0.9) // at 0 it is the picture itself, cleaned, in its own units
+    expect(found.slope).toBeGreaterThan(0.8)
+    expect(found.slope).toBeLessThan(1.2)
     expect(found.xml).toContain('PhysicalSizeZ="2"')
     expect(found.xml).toContain('-4, -2, 0, 2, 4 µm from the plane in focus')
     const table = (await readFile(result.table ?? '', 'utf8')).trim().split('\r\n')

@@ -69,8 +69,30 @@ export async function* runImage(
     const axes = ['batch', ...bare(tensor).map(({ id }) => id)]
     const finished = applyOperations({ ...(results[index] as NdArray), axes }, tensor.operations, around)
     checkFinite(model, finished)
-    return { id: tensor.id, image: toImage(cast(finished, tensor.dtype), output, lengths, layout), ratio: output.links.x?.ratio ?? 1 }
+    const made = toImage(cast(finished, tensor.dtype), output, lengths, layout)
+    const image = model.distance?.inverse ? restored(made, raw[0] as Tensor, prepared[0] as Tensor) : made
+    return { id: tensor.id, image, ratio: output.links.x?.ratio ?? 1 }
   })
+}
+
+/** The image back in the units of the picture that was normalised; its first channel is the picture, the others are widths. */
+function restored(image: ImageArray, raw: NdArray, normalised: NdArray): ImageArray {
+  let [low, high] = [0, 0]
+  for (let i = 0; i < raw.data.length; i++) {
+    if ((raw.data[i] as number) < (raw.data[low] as number)) low = i
+    if ((raw.data[i] as number) > (raw.data[high] as number)) high = i
+  }
+  const [a, b] = [normalised.data[low] as number, normalised.data[high] as number]
+  const scale = b > a ? ((raw.data[high] as number) - (raw.data[low] as number)) / (b - a) : 1
+  const offset = (raw.data[low] as number) - a * scale
+  const [, channels = 1, ...rest] = image.dims
+  const plane = rest.reduce((product, length) => product * length, 1)
+  const data = new Float32Array(image.data.length)
+  for (let i = 0; i < data.length; i++) {
+    const isPicture = Math.floor(i / plane) % channels === 0
+    data[i] = (image.data[i] as number) * scale + (isPicture ? offset : 0)
+  }
+  return { dtype: 'float32', dims: image.dims, data }
 }
 
 function layoutOf(model: NetworkModel): ImageLayout {
