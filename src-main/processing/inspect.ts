@@ -127,7 +127,7 @@ async function askerFor(request: InspectRequest, inference: SeriesInference, sig
       const normalisation = { offset: 0, scale: 1 }
       return { ...size, image: images[0] as Float32Array, scale: scales?.[0] ?? null, normalisation, provenance, elapsedMs }
     },
-    stackOf: (plane, training) => judgedStack(inference, asked(plane), training, signal),
+    stackOf: (input, training) => judgedStack(inference, { model, map, pixelSizeUm, priority, input }, training, signal),
   }
 }
 

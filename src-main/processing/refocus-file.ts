@@ -8,6 +8,7 @@ import type { Pixels } from '#shared/image/frame.ts'
 import type { TrustReport } from '#shared/trust.ts'
 import type { Finding } from '../analysis/trust/metadata-guard.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
+import type { Training } from '../analysis/trust/training.ts'
 import type { DistanceMap } from '../inference/distance-map.ts'
 import type { ImageUse, SeriesInference } from '../inference/inference.ts'
 import { makeFolder, storageError } from '../storage/disk.ts'
@@ -30,10 +31,10 @@ export interface RefocusParts {
 }
 
 const largestLook = 2048
-/** Share of the progress that the network takes. */
-const refocusingShare = 0.7
-/** Values of a result that are held until they can be written. */
-const largestResult = 2 ** 28
+/** Values of the result that are made before they are written. */
+const largestPart = 2 ** 25
+/** Values of a film's result, which is held until all of it is there: its planes are stored time by time. */
+const largestFilm = 2 ** 28
 
 interface Task {
   readonly request: ModelledRequest
@@ -41,6 +42,8 @@ interface Task {
   readonly name: string
   readonly map: DistanceMap
   readonly pixelSizeUm: number | null
+  readonly distances: readonly number[]
+  readonly training: Training
   readonly inference: SeriesInference
   readonly judge: Judge
 }
@@ -59,36 +62,16 @@ export async function refocusFile(
     throw new AppError('OutOfRange', message, { model: request.model })
   }
   refuse(source, distances, name)
-  const { signal } = request
-  const { inference } = parts
-  const task: Task = { request, source, name, map, pixelSizeUm: request.pixelSizeUm ?? source.pixelSizeUm, ...parts }
-  const made: Refocused[] = []
-  const judged: JudgedPlane[] = []
-  for (let c = 0; c < source.sizeC; c++) {
-    const report = (share: number) => request.onProgress?.((c + share) / source.sizeC, doneOf(source, (c + share) / source.sizeC))
-    const series = await readSeries(source, c, signal)
-    const found = await refocusPlanes(
-      inference,
-      { ...asking(task), series, distances, onProgress: (share) => report(refocusingShare * share) },
-      signal,
-    )
-    judged.push(
-      ...(await judgeSurfaces(task, c, series[0] as Pixels, found, distances, (share) =>
-        report(refocusingShare + (1 - refocusingShare) * share),
-      )),
-    )
-    made.push(found)
-  }
-  const [shown] = made as [Refocused]
-  const { provenance } = shown.prediction
-  const verdict = gravestVerdict(judged)
-  const words = `${distances.length > 1 ? 'Every surface' : 'The surface'}${source.sizeT > 1 ? ' of the first time' : ''} was judged.`
-  const warnings = warningsOf({ request, source }, shown.prediction)
+  const training = await parts.inference.training(request.model)
+  const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
+  const task: Task = { request, source, name, map, pixelSizeUm, distances, training, ...parts }
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
-  await write(output, task, distances, made, { ...verdictAnnotations(verdict), Judged: words, ...numbered(warnings) })
+  const { shown, judged, warnings, words } = await make(task, output)
+  const { provenance } = shown.prediction
   const table = judged.length > 1 ? output.replace(/\.ome\.tif$/, '-trust.csv') : null
   if (table) await writeTrustTable(table, judged)
-  const before = await reduced({ width: source.width, height: source.height, data: await source.readPlane(0, signal) }, largestLook)
+  const first = await source.readPlane(0, request.signal)
+  const before = await reduced({ width: source.width, height: source.height, data: first }, largestLook)
   const after = await reduced({ width: shown.width, height: shown.height, data: shown.images[0] as Float32Array }, largestLook)
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
   if (preview) {
@@ -100,9 +83,9 @@ export async function refocusFile(
     others: [],
     preview,
     table,
-    verdict,
+    verdict: gravestVerdict(judged),
     judged: words,
-    facts: fileFacts(source, task.pixelSizeUm),
+    facts: fileFacts(source, pixelSizeUm),
     warnings,
     provenance: { ...provenance, warnings },
     planes: source.planes,
@@ -114,6 +97,48 @@ export async function refocusFile(
   }
 }
 
+/** Makes, judges and writes the surfaces, some at a time. `shown`: the first of them. */
+async function make(task: Task, output: string) {
+  const { source, request, distances } = task
+  const { sizeC, sizeT, width, height } = source
+  const series: Pixels[][] = []
+  for (let c = 0; c < sizeC; c++) series.push(await readSeries(source, c, request.signal))
+  const judges = series.map(([input], c) => new SurfaceJudge(task, c, input as Pixels))
+  const together = sizeT > 1 ? distances.length : Math.max(1, Math.floor(largestPart / (2 * width * height * sizeC)))
+  const words = `${distances.length > 1 ? 'Every surface' : 'The surface'}${sizeT > 1 ? ' of the first time' : ''} was judged.`
+  const judged: JudgedPlane[] = []
+  const report = (share: number) => request.onProgress?.(share, doneOf(source, share))
+  let writer: OmeTiffWriter | null = null
+  let shown: Refocused | null = null
+  let warnings: string[] = []
+  try {
+    for (let from = 0; from < distances.length; from += together) {
+      const group = distances.slice(from, from + together)
+      const made: Refocused[] = []
+      for (const [c, planes] of series.entries()) {
+        const onProgress = (share: number) => report((from + (group.length * (c + 0.9 * share)) / sizeC) / distances.length)
+        const found = await refocusPlanes(task.inference, { ...asking(task), series: planes, distances: group, onProgress }, request.signal)
+        for (const z of group.keys()) judged.push(await (judges[c] as SurfaceJudge).judge(found, z * sizeT, from + z))
+        made.push(found)
+      }
+      const [first] = made as [Refocused]
+      if (!writer) {
+        shown = first
+        warnings = warningsOf(task, first.prediction)
+        writer = await createWriter(output, task, first, warnings)
+      }
+      await writePlanes(writer, sizeT, group, made)
+    }
+    if (!writer || !shown) throw new AppError('DatasetInvalid', `${task.name} holds no picture.`, { path: request.path })
+    request.signal?.throwIfAborted()
+    judged.sort((a, b) => a.plane - b.plane)
+    await writer.close({ ...verdictAnnotations(gravestVerdict(judged)), Judged: words })
+    return { shown, judged, warnings, words }
+  } finally {
+    await writer?.[Symbol.asyncDispose]()
+  }
+}
+
 /** Throws OutOfRange for what cannot be refocused. */
 function refuse({ sizeZ, sizeC, sizeT, width, height }: TiffSource, distances: readonly number[], name: string): void {
   if (sizeZ > 1) {
@@ -121,12 +146,10 @@ function refuse({ sizeZ, sizeC, sizeT, width, height }: TiffSource, distances: r
     throw new AppError('OutOfRange', message)
   }
   const values = sizeC * sizeT * distances.length * width * height * 2
-  if (values <= largestResult) return
+  if (sizeT === 1 || values <= largestFilm) return
   const millions = Math.round(values / 1e6)
-  throw new AppError(
-    'OutOfRange',
-    `The stack would have ${millions} million values, too many at once. Ask for fewer surfaces, or crop ${name}.`,
-  )
+  const message = `The stacks of all times would have ${millions} million values, too many at once. Ask for fewer surfaces, or crop ${name}.`
+  throw new AppError('OutOfRange', message)
 }
 
 /** One channel at all times. */
@@ -141,42 +164,39 @@ function asking({ request, source, map, pixelSizeUm }: Task) {
   return { model: request.model, map, width, height, pixelSizeUm, priority: 'batch' as const }
 }
 
-/** Every surface of the first time. The stack that is brought back through the optics serves all of them. */
-async function judgeSurfaces(
-  task: Task,
-  c: number,
-  input: Pixels,
-  { width, height, pixelSizeUm, images, scales }: Refocused,
-  distances: readonly number[],
-  report: (share: number) => void,
-): Promise<JudgedPlane[]> {
-  const { source, request, inference, judge } = task
-  const training = await inference.training(request.model)
-  const stack = await judgedStack(inference, { ...asking(task), series: [input] }, training, request.signal)
-  const times = images.length / distances.length
-  const judged: JudgedPlane[] = []
-  let explained: Finding | null = null
-  for (const [z, distance] of distances.entries()) {
-    const scale = scales?.[z * times]
-    const { report: said } = await judge.judge(
+/** Judges the surfaces of one channel at the first time. The stack that is brought back through the optics serves all of them. */
+class SurfaceJudge {
+  #explained: Finding | null = null
+
+  constructor(
+    private readonly task: Task,
+    private readonly c: number,
+    private readonly input: Pixels,
+  ) {}
+
+  /** `index`: of the image; `z`: of the surface. */
+  async judge({ width, height, pixelSizeUm, images, scales }: Refocused, index: number, z: number): Promise<JudgedPlane> {
+    const { source, request, training, inference, judge, distances } = this.task
+    const input = { width: source.width, height: source.height, data: this.input }
+    const scale = scales?.[index]
+    const stack = this.#explained ? null : await judgedStack(inference, { ...asking(this.task), input }, training, request.signal)
+    const { report } = await judge.judge(
       {
-        facts: fileFacts(source, task.pixelSizeUm),
+        facts: fileFacts(source, this.task.pixelSizeUm),
         training,
-        input: { width: source.width, height: source.height, data: input },
-        output: { width, height, data: images[z * times] as Float32Array },
+        input,
+        output: { width, height, data: images[index] as Float32Array },
         outputPixelUm: pixelSizeUm,
-        distanceUm: distance,
+        distanceUm: distances[z] as number,
         ...(scale ? { scale } : {}),
-        ...(explained ? { explained } : stack ? { stack } : {}),
+        ...(this.#explained ? { explained: this.#explained } : stack ? { stack } : {}),
         depth: 'plane',
       },
       request.signal,
     )
-    explained ??= findingOf(said, 'explanation')
-    judged.push({ plane: z * source.sizeC + c, c, z, t: 0, report: said })
-    report((z + 1) / distances.length)
+    this.#explained ??= findingOf(report, 'explanation')
+    return { plane: z * source.sizeC + this.c, c: this.c, z, t: 0, report }
   }
-  return judged
 }
 
 /** What one instrument found, from a report. */
@@ -185,17 +205,13 @@ function findingOf({ instruments, verdict }: TrustReport, id: 'explanation'): Fi
   return instrument ? { instrument, reasons: verdict.reasons.filter((reason) => reason.instrument === id) } : null
 }
 
-const numbered = (warnings: readonly string[]) => Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning]))
-
-/** Times, surfaces, channels, and of each channel the picture and its error. Rejects with StorageFull or StorageRefused. */
-async function write(
+/** Of each channel the picture and its error. Rejects with StorageFull or StorageRefused. */
+async function createWriter(
   path: string,
-  { request, source, name }: Task,
-  distances: readonly number[],
-  made: readonly Refocused[],
-  annotations: Readonly<Record<string, string>>,
-): Promise<void> {
-  const [{ width, height, pixelSizeUm, scales, prediction }] = made as [Refocused]
+  { request, source, name, distances }: Task,
+  { width, height, pixelSizeUm, scales, prediction }: Refocused,
+  warnings: readonly string[],
+): Promise<OmeTiffWriter> {
   const { provenance } = prediction
   const channels = source.channels.flatMap((channel) => [
     { name: channel ? `${channel} (refocused)` : 'refocused', color: '#ffffff' },
@@ -205,7 +221,7 @@ async function write(
   await makeFolder(request.outFolder).catch(async (error: unknown) => {
     throw await storageError(error, request.outFolder, request.outFolder)
   })
-  await using writer: OmeTiffWriter = await createOmeTiff(path, {
+  return createOmeTiff(path, {
     name: basename(path, '.ome.tif'),
     width,
     height,
@@ -227,15 +243,18 @@ async function write(
       distances: `${distances.join(', ')} µm from the plane in focus, positive away from the objective`,
       normalisation: 'By the package’s own operations, once for each channel.',
       ...(scales ? { errorScale: "Every second channel is the Laplace scale b of the error, in the image's units." } : {}),
-      ...annotations,
+      ...Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning])),
     },
   })
-  for (let t = 0; t < source.sizeT; t++)
+}
+
+/** Times, surfaces, channels. */
+async function writePlanes(writer: OmeTiffWriter, times: number, distances: readonly number[], made: readonly Refocused[]): Promise<void> {
+  for (let t = 0; t < times; t++)
     for (const [z, distance] of distances.entries())
       for (const { images, scales } of made) {
-        const index = z * source.sizeT + t
+        const index = z * times + t
         await writer.writePlane(images[index] as Float32Array, { z: distance })
         if (scales) await writer.writePlane(scales[index] as Float32Array, { z: distance })
       }
-  await writer.close()
 }

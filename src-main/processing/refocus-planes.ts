@@ -1,10 +1,12 @@
 /** Planes through a network that refocuses: beside each goes a map of one distance. */
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
+import { cut, planeOf } from '../analysis/trust/plane.ts'
 import { judgedDistances, type RefocusedStack } from '../analysis/trust/through-focus.ts'
 import type { Training } from '../analysis/trust/training.ts'
 import type { DistanceMap } from '../inference/distance-map.ts'
 import type { ImagePrediction, ImageRequest, SeriesInference } from '../inference/inference.ts'
+import type { Picture } from './picture.ts'
 
 /** Planes at some distances, image by image: of the first distance all planes, then of the next. */
 export interface Refocused {
@@ -17,16 +19,23 @@ export interface Refocused {
   readonly prediction: ImagePrediction
 }
 
-/** One plane at `judgedDistances`, by which it is judged; null where nothing says how large its pixels are. */
+/** Of a large picture the middle is refocused to be judged, pixels. */
+const judgedSide = 640
+
+/** The middle of a picture at `judgedDistances`, by which it is judged; null where nothing says how large its pixels are. */
 export async function judgedStack(
   inference: Pick<SeriesInference, 'predictImage'>,
-  request: Omit<RefocusRequest, 'distances'>,
+  { input, ...request }: Omit<RefocusRequest, 'distances' | 'series' | 'width' | 'height'> & { readonly input: Picture },
   { pixelSizesUm }: Training,
   signal?: AbortSignal,
 ): Promise<RefocusedStack | null> {
-  const { width, height, pixelSizeUm, images } = await refocusPlanes(inference, { ...request, distances: judgedDistances }, signal)
+  const whole = planeOf(input.width, input.height, input.data)
+  const [columns, rows] = [Math.min(judgedSide, whole.width), Math.min(judgedSide, whole.height)]
+  const middle = cut(whole, (whole.width - columns) >> 1, (whole.height - rows) >> 1, columns, rows)
+  const asked = { ...request, width: columns, height: rows, series: [middle.data], distances: judgedDistances }
+  const { width, height, pixelSizeUm, images } = await refocusPlanes(inference, asked, signal)
   const pixelUm = pixelSizeUm ?? pixelSizesUm[0]
-  return pixelUm === undefined ? null : { width, height, pixelUm, distancesUm: judgedDistances, planes: images }
+  return pixelUm === undefined ? null : { input: middle, width, height, pixelUm, distancesUm: judgedDistances, planes: images }
 }
 
 export interface RefocusRequest extends Pick<ImageRequest, 'model' | 'pixelSizeUm' | 'priority'> {
@@ -42,7 +51,7 @@ export interface RefocusRequest extends Pick<ImageRequest, 'model' | 'pixelSizeU
 }
 
 /** Values that go to the network at once. */
-const largestImage = 2 ** 26
+const largestImage = 2 ** 24
 
 /** All planes go together, and so share one normalisation; of a single one several distances do. Rejects as `predictImage` does. */
 export async function refocusPlanes(

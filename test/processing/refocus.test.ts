@@ -186,6 +186,33 @@ print(json.dumps({'shape': list(image.shape), 'slope': slopes}))`,
     for (const value of slope) expect(value).toBeCloseTo(0.5, 1)
   }, 60_000)
 
+  test('every channel of a picture is refocused by itself', async () => {
+    const picture = await runPython<string>(
+      `${pythonInput}
+import tifffile
+raw = np.load(given['raw'])[0, 0, :64, :64]
+data = np.stack([raw, raw[::-1] * 3])
+tifffile.imwrite(given['path'], data.astype(np.float32), ome=True, metadata={'axes': 'CYX', 'PhysicalSizeX': 0.325, 'PhysicalSizeXUnit': 'µm'})
+print(json.dumps(given['path']))`,
+      { path: join(folder, 'two.ome.tif'), raw: join(rootFolder, 'models', 'deep-z', 'test-raw.npy') },
+    )
+    const { output, table } = await enhance(picture, { fromUm: 0, toUm: 2, stepUm: 2 })
+    const { shape, alike } = await runPython<{ shape: number[]; alike: number[] }>(
+      `${pythonInput}
+import tifffile
+with tifffile.TiffFile(given['path']) as file:
+    image = file.series[0].asarray()
+# Of the second channel, its picture, upside down, over that of the first; and the same of the errors.
+parts = [(image[z, 2 + k][::-1], image[z, k]) for z in range(2) for k in range(2)]
+print(json.dumps({'shape': list(image.shape), 'alike': [float(np.median(a / b)) for a, b in parts]}))`,
+      { path: output },
+    )
+    expect(shape).toEqual([2, 4, 64, 64])
+    for (const value of alike) expect(value).toBeCloseTo(3, 0)
+    const rows = (await readFile(table ?? '', 'utf8')).trim().split('\r\n').slice(1)
+    expect(rows.map((row) => row.split(',').slice(0, 4).join(' '))).toEqual(['0 0 0 0', '1 1 0 0', '2 0 1 0', '3 1 1 0'])
+  }, 60_000)
+
   test('an inspection asks for the same surface, and sees whether the stack explains the picture', async () => {
     await using judge = new TrustThread(trust.path)
     const raw = await runPython<number[]>(

@@ -93,7 +93,7 @@ export function judge(request: JudgeRequest): Judgement {
       sighting,
       watched,
     }),
-    fit && spots ? explanation(fit, extreme(spots)) : ofStack(request, whole, noise),
+    fit && spots ? explanation(fit, extreme(spots)) : ofStack(request, noise),
     resolutions(request, input, output, next, photons),
   ]
   const figures = figuresOf(
@@ -111,10 +111,10 @@ export function judge(request: JudgeRequest): Judgement {
 }
 
 /** Instrument 4 where the output need not look like the input. */
-function ofStack({ training: { refocusing }, stack, explained }: JudgeRequest, input: Plane, noise: NoiseModel): Finding {
+function ofStack({ training: { refocusing }, stack, explained }: JudgeRequest, noise: NoiseModel): Finding {
   if (explained) return explained
   if (!refocusing) return noExplanation('This network’s output is not meant to look like its input.', 'not-applicable')
-  const found = stack ? explainStack(input, stack, refocusing, noise) : null
+  const found = stack ? explainStack(stack, refocusing, noise) : null
   if (!found) return noExplanation('It takes a stack refocused from a picture that is wider than its blur.', 'not-measured')
   return stackExplanation(found.fit, extreme(unexplained(found.fit, found.noise, limits.stackTolerance)))
 }

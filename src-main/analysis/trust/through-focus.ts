@@ -24,8 +24,10 @@ export interface FocusOptics {
   readonly target: 'widefield' | 'confocal'
 }
 
-/** The planes of one input at some distances from its focus, on one grid. */
+/** What was made of one picture at some distances from its focus, on one grid. */
 export interface RefocusedStack {
+  /** The picture; its pixels may be others. */
+  readonly input: Plane
   readonly width: number
   readonly height: number
   readonly pixelUm: number
@@ -105,7 +107,7 @@ function solve(matrix: readonly (readonly number[])[], right: readonly number[])
 }
 
 /** The stack as the microscope would show it with the focus at 0. Its sides must suit a transform. */
-export function backAtFocus({ width, height, pixelUm, distancesUm, planes }: RefocusedStack, optics: FocusOptics): Plane {
+export function backAtFocus({ width, height, pixelUm, distancesUm, planes }: Omit<RefocusedStack, 'input'>, optics: FocusOptics): Plane {
   const apart = optics.target === 'widefield' ? nearest : 0
   const used = distancesUm.flatMap((distance, index) => (Math.abs(distance) >= apart ? [index] : []))
   const weights = weightsOf(
@@ -141,8 +143,8 @@ export interface StackExplanation {
   readonly noise: NoiseModel
 }
 
-/** As `explain`, for a stack refocused from `input`; null where the picture is too small for the blur of its depth. */
-export function explainStack(input: Plane, stack: RefocusedStack, optics: FocusOptics, noise: NoiseModel): StackExplanation | null {
+/** As `explain`, for a refocused stack and its input; null where the picture is too small for the blur of its depth. */
+export function explainStack(stack: RefocusedStack, optics: FocusOptics, noise: NoiseModel): StackExplanation | null {
   const [width, height] = [transformLength(stack.width), transformLength(stack.height)]
   const step = Math.max(1, Math.round(comparedUm / stack.pixelUm))
   const border = Math.ceil(borderUm / stack.pixelUm)
@@ -154,6 +156,7 @@ export function explainStack(input: Plane, stack: RefocusedStack, optics: FocusO
   const back = backAtFocus({ ...stack, width, height, planes: stack.planes.map((data) => part(data).data) }, optics)
   const judged = cut(back, border, border, columns * step, rows * step)
   // The same place of the input, on its own grid.
+  const { input } = stack
   const [sx, sy] = [input.width / stack.width, input.height / stack.height]
   const at = (start: number, scale: number) => Math.round(start * scale)
   const reference = cut(input, at(left + border, sx), at(top + border, sy), at(columns * step, sx), at(rows * step, sy))

@@ -26,7 +26,8 @@ function points(count: number, seed: number): Emitter[] {
 /** With the focus at `focus` µm, over a ground of 100. */
 const seen = (emitters: readonly Emitter[], focus: number) => seenAt(emitters, [focus], optics, side, pixelUm, 100)[0] as Plane
 
-const stackOf = (planes: readonly Plane[]): RefocusedStack => ({
+const stackOf = (planes: readonly Plane[], input: Plane = planes[4] as Plane): RefocusedStack => ({
+  input,
   width: side,
   height: side,
   pixelUm,
@@ -49,7 +50,7 @@ describe('the true stack of a specimen', () => {
   const truth = judgedDistances.map((d) => seen(specimen, d))
 
   test('brought back through the optics is the input, although the planes next to it are left out', () => {
-    const found = explainStack(input, stackOf(truth), optics, noise)
+    const found = explainStack(stackOf(truth, input), optics, noise)
     expect(found?.fit.rsp).toBeGreaterThan(0.95)
     expect(found?.fit.factor).toBeGreaterThan(0.8)
     expect(found?.fit.factor).toBeLessThan(1.25)
@@ -69,14 +70,28 @@ describe('the true stack of a specimen', () => {
 
   test('a stack of another specimen does not explain the input', () => {
     const elsewhere = points(120, 2)
-    const found = explainStack(input, stackOf(judgedDistances.map((d) => seen(elsewhere, d))), optics, noise)
+    const found = explainStack(
+      stackOf(
+        judgedDistances.map((d) => seen(elsewhere, d)),
+        input,
+      ),
+      optics,
+      noise,
+    )
     expect(found?.fit.rsp).toBeLessThan(0.5)
   })
 
   test('light invented far from focus is missed in the input, where it would have to be', () => {
     const invented = [...specimen, { x: 80, y: 60, z: 6, light: 40_000 }]
-    const found = explainStack(input, stackOf(judgedDistances.map((d) => seen(invented, d))), optics, noise)
-    const honest = explainStack(input, stackOf(truth), optics, noise)
+    const found = explainStack(
+      stackOf(
+        judgedDistances.map((d) => seen(invented, d)),
+        input,
+      ),
+      optics,
+      noise,
+    )
+    const honest = explainStack(stackOf(truth, input), optics, noise)
     if (!found || !honest) throw new Error('too small')
     expect(found.fit.rsp).toBeLessThan(honest.fit.rsp - 0.02)
     const { width, residual } = found.fit
@@ -101,12 +116,12 @@ test('confocal planes are sections: each is blurred by its distance, and togethe
     ...emitter,
     z: judgedDistances.reduce((a, b) => (Math.abs(b - emitter.z) < Math.abs(a - emitter.z) ? b : a)),
   }))
-  const found = explainStack(seen(snapped, 0), stackOf(sections), { ...optics, target: 'confocal' }, noise)
+  const found = explainStack(stackOf(sections, seen(snapped, 0)), { ...optics, target: 'confocal' }, noise)
   expect(found?.fit.rsp).toBeGreaterThan(0.9)
 })
 
 test('a picture narrower than its blur is not judged', () => {
   const small = { width: 32, height: 32, data: new Float32Array(1024) }
   const stack = { ...stackOf([]), width: 32, height: 32, planes: judgedDistances.map(() => small.data) }
-  expect(explainStack(small, stack, optics, noise)).toBeNull()
+  expect(explainStack({ ...stack, input: small }, optics, noise)).toBeNull()
 })

@@ -108,8 +108,8 @@ interface Judged {
 }
 
 function judged(input: Plane, planes: readonly Plane[]): Judged {
-  const stack = { width: side, height: side, pixelUm, distancesUm: judgedDistances, planes: planes.map(({ data }) => data) }
-  const found = explainStack(input, stack, optics, noiseOf(input))
+  const stack = { input, width: side, height: side, pixelUm, distancesUm: judgedDistances, planes: planes.map(({ data }) => data) }
+  const found = explainStack(stack, optics, noiseOf(input))
   if (!found) throw new Error('The picture is too small.')
   const spots = unexplained(found.fit, found.noise, limits.stackTolerance)
   const spot = spots.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0)
