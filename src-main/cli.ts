@@ -4,14 +4,14 @@ import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import { type Settings, settingsSchema } from '#shared/api.ts'
-import { explanationOf, isAbort } from '#shared/errors.ts'
+import { explanationOf, isAbort, messageOf } from '#shared/errors.ts'
+import { distancesOf, type Surfaces, surfacesFrom } from '#shared/surfaces.ts'
 import { examine, reportText } from './doctor.ts'
 import { startHeadless } from './headless.ts'
 import { createHost, version } from './host.ts'
 import { isLoopback } from './ipc/access.ts'
 import { addModelsProgram } from './models-program.ts'
 import { type CommandIo, type EnhanceOptions, enhanceCommand } from './processing/commands.ts'
-import { type Surfaces, surfacesFrom } from './processing/surfaces.ts'
 import { appFolders, defaultSettings, modelFolders, openSettings } from './settings.ts'
 import { snap } from './snap.ts'
 
@@ -305,6 +305,11 @@ function positive(text: string): number {
 function surfaces(text: string): Surfaces {
   const found = surfacesFrom(text)
   if (!found) throw new InvalidArgumentError('It must be a distance in µm, or first:last:step.')
+  try {
+    distancesOf(found)
+  } catch (error) {
+    throw new InvalidArgumentError(messageOf(error))
+  }
   return found
 }
 

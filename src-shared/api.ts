@@ -211,8 +211,8 @@ export const modelSummarySchema = z.object({
   modality: z.string().nullable(),
   /** Pixel sizes of the images it was made for, µm; empty = it does not say. */
   trainedPixelsUm: z.array(z.number()),
-  /** Distances that it refocuses over, µm; null = it does not refocus. */
-  refocusRangeUm: z.tuple([z.number(), z.number()]).nullable(),
+  /** Distances that it refocuses over, µm, and how many µm a value of 1 in its map stands for; null = it does not refocus. */
+  refocus: z.object({ rangeUm: z.tuple([z.number(), z.number()]), unitUm: z.number() }).nullable(),
   /** Why it cannot be used, naming the field. */
   problem: z.string().nullable(),
   field: z.string().nullable(),
@@ -390,6 +390,8 @@ export const api = {
       after: imageSchema,
       /** false: the values after are of another kind than those before (a probability, a label), and need a contrast of their own. */
       inputUnits: z.boolean(),
+      /** µm from the focus of the picture before to the surface after; null where it is the same. */
+      distanceUm: z.number().nullable(),
       provenance: provenanceSchema,
     }),
     'anyone',

@@ -101,7 +101,7 @@ async function read(empty: CatalogEntry, files: PackageFiles): Promise<CatalogEn
         usable: true,
         images: needs.possible,
         takes: needs.words,
-        refocusRangeUm: network.distance ? [...network.distance.rangeUm] : null,
+        refocus: network.distance ? { rangeUm: [...network.distance.rangeUm], unitUm: network.distance.unitUm } : null,
         notes: needs.possible ? notes : [...notes, needs.words],
       },
     }
@@ -217,7 +217,7 @@ function emptySummary(id: string, origin: ModelSummary['origin']): ModelSummary 
     usable: false,
     images: false,
     takes: '',
-    refocusRangeUm: null,
+    refocus: null,
     task: null,
     purpose: '',
     modality: null,

@@ -28,6 +28,15 @@ const schema = z.object({
   }),
 })
 
+/** They change a picture by one factor and one addend, which can be taken back. */
+const affineOperations: readonly string[] = [
+  'ensure_dtype',
+  'scale_linear',
+  'scale_range',
+  'zero_mean_unit_variance',
+  'fixed_zero_mean_unit_variance',
+]
+
 /** Whether the package says that it refocuses. */
 export function refocuses({ own }: Description): boolean {
   return z.object({ task: z.literal('refocus') }).safeParse(own).success
@@ -43,7 +52,8 @@ export function readDistanceMap({ own, inputs }: Description): DistanceMap {
     return !channel || (channel.size.kind === 'fixed' && channel.size.size === 1)
   })
   if (!single) throw new FieldProblem('config.deepscope.distance.input', 'and the inputs before it must have one channel each')
-  const inverse = place > 0 && intensity?.inverse === 'inverse-of-input-normalisation'
+  const affine = inputs[0]?.operations.every(({ id }) => affineOperations.includes(id)) ?? false
+  const inverse = place > 0 && affine && intensity?.inverse === 'inverse-of-input-normalisation'
   return { input: said.input, channel: place, unitUm: said.unit_um, rangeUm: said.range_um, inverse }
 }
 
@@ -68,5 +78,5 @@ export function beyondRange({ unitUm, rangeUm: [low, high] }: DistanceMap, value
   const slack = 1e-4 * (high - low)
   if (least >= low - slack && most <= high + slack) return null
   const worst = most - high > low - least ? most : least
-  return `The map asks for ${Math.round(worst * 10) / 10} µm, and the network was trained for ${low} to ${high} µm: nothing is promised there.`
+  return `A surface at ${Math.round(worst * 10) / 10} µm is asked for, and the network was trained for ${low} to ${high} µm: nothing is promised there.`
 }

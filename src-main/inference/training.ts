@@ -6,7 +6,8 @@ import { parse } from 'yaml'
 import { z } from '#shared/zod.ts'
 import type { Layer } from '../analysis/trust/convolution.ts'
 import type { Lookout } from '../analysis/trust/lookout.ts'
-import type { InputStatistics, Refocusing, Training } from '../analysis/trust/training.ts'
+import type { FocusOptics } from '../analysis/trust/through-focus.ts'
+import type { InputStatistics, Training } from '../analysis/trust/training.ts'
 
 const finite = z.number().finite()
 const span = z.tuple([finite, finite])
@@ -36,7 +37,6 @@ const refocusSchema = z.object({
   sample_index: finite.positive(),
   spherical_aberration_waves_rms: span,
   target_modality: z.enum(['widefield', 'confocal']),
-  distance: z.object({ range_um: span }),
 })
 
 const statisticsSchema = z.object({
@@ -104,7 +104,7 @@ export async function readTraining(folder: string, gridUm: number | null): Promi
 }
 
 /** The middle of what a network that refocuses was trained for; null where it does not refocus, or leaves something out. */
-function refocusingOf(own: unknown): Refocusing | null {
+function refocusingOf(own: unknown): FocusOptics | null {
   const said = refocusSchema.safeParse(own).data
   if (!said || said.numerical_aperture.input >= said.sample_index) return null
   const middle = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
@@ -114,7 +114,6 @@ function refocusingOf(own: unknown): Refocusing | null {
     index: said.sample_index,
     aberration: middle(said.spherical_aberration_waves_rms),
     target: said.target_modality,
-    rangeUm: said.distance.range_um,
   }
 }
 

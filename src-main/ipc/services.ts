@@ -4,6 +4,7 @@ import type { Api, Histogram, PreviewHeader, Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { bytesOf, type Frame, pixelTypeOf } from '#shared/image/frame.ts'
 import type { Services, StreamFrame } from '#shared/rpc/remote.ts'
+import { distancesOf } from '#shared/surfaces.ts'
 import type { TrustReport } from '#shared/trust.ts'
 import { histogramOf } from '../analysis/histogram.ts'
 import type { HostParts } from '../host.ts'
@@ -72,6 +73,7 @@ export function createServices(parts: HostParts): Services<Api> {
       'sessions.export': async ({ session }, { signal }) => ({ path: await data.store.exportTiff(session, signal) }),
 
       'enhance.start': async ({ path, upload, pixelSizeUm, model, refocus }, { client }) => {
+        if (refocus) distancesOf(refocus)
         const file = upload === undefined ? localPath(path, parts.info.shell) : uploads.take(upload, client)
         const temporary = upload !== undefined
         try {
@@ -93,11 +95,12 @@ export function createServices(parts: HostParts): Services<Api> {
         return null
       },
       'enhance.result': async ({ job }) => {
-        const { before, after, inputUnits, provenance } = await jobs.result(job)
+        const { before, after, inputUnits, distanceUm, provenance } = await jobs.result(job)
         return {
           before: imageOf(before.width, before.height, before.data),
           after: imageOf(after.width, after.height, after.data),
           inputUnits,
+          distanceUm,
           provenance,
         }
       },

@@ -2,11 +2,11 @@
 import { basename } from 'node:path'
 import type { Settings } from '#shared/api.ts'
 import { explanationOf, isAbort } from '#shared/errors.ts'
+import type { Surfaces } from '#shared/surfaces.ts'
 import { TrustThread } from '../analysis/trust/thread.ts'
 import { startInference } from '../inference/process.ts'
 import { enhanceFile } from './enhance-file.ts'
 import { secondsLeft } from './remaining.ts'
-import type { Surfaces } from './surfaces.ts'
 import { type Done, Throughput } from './throughput.ts'
 import { verdictLine } from './trust-table.ts'
 

@@ -3,6 +3,7 @@ import { basename } from 'node:path'
 import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { type Pixels, pixelSizeRange } from '#shared/image/frame.ts'
+import { distancesOf, type Surfaces } from '#shared/surfaces.ts'
 import type { Verdict } from '#shared/trust.ts'
 import { planeSide } from '../analysis/trust/limits.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
@@ -21,7 +22,6 @@ import { freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { refocusFile } from './refocus-file.ts'
-import { distancesOf, type Surfaces } from './surfaces.ts'
 import { type Done, doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
@@ -131,8 +131,7 @@ async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts
   const normalisations = await measure(work)
   const share = normalisations.length > 0 ? measuringShare : 0
   const report = (done: number) => request.onProgress?.(share + (1 - share) * done, doneOf(source, done))
-  const part = Math.max(source.width, source.height) > planeSide ? `, in its middle ${planeSide} × ${planeSide} pixels.` : '.'
-  const words = `${source.planes > 1 ? 'Every plane' : 'The plane'} was judged${part}`
+  const words = `${source.planes > 1 ? 'Every plane' : 'The plane'} was judged${judgedPart(source)}`
   let writer: OmeTiffWriter | null = null
   let first: { readonly before: Picture; readonly after: Picture; readonly prediction: Prediction } | null = null
   try {
@@ -178,6 +177,11 @@ async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts
     after,
     inputUnits: use.inputUnits,
   }
+}
+
+/** Ends a sentence that says what was judged. */
+export function judgedPart({ width, height }: { readonly width: number; readonly height: number }): string {
+  return Math.max(width, height) > planeSide ? `, in its middle ${planeSide} × ${planeSide} pixels.` : '.'
 }
 
 interface PredictedPlane {

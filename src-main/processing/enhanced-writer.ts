@@ -71,7 +71,7 @@ export async function createWriter(
 /** What the file, the request and the network give to be careful about. */
 export function warningsOf(
   { request, source }: Pick<Work, 'request' | 'source'>,
-  { provenance }: Pick<Prediction, 'provenance'>,
+  { provenance }: { readonly provenance: Pick<Prediction['provenance'], 'warnings'> },
 ): string[] {
   const recorded = source.pixelSizeUm
   const given = request.pixelSizeUm ?? null

@@ -3,6 +3,7 @@ import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError } from '#shared/errors.ts'
 import type { InspectionState } from '#shared/trust.ts'
 import type { Judgement, JudgeRequest, Picture } from '../analysis/trust/judge.ts'
+import type { AskedSurface } from '../analysis/trust/metadata-guard.ts'
 import { noiseOf } from '../analysis/trust/noise.ts'
 import { perturbations } from '../analysis/trust/perturb.ts'
 import { cut, type Plane, planeOf } from '../analysis/trust/plane.ts'
@@ -28,7 +29,7 @@ export interface Inspected extends Judgement {
   readonly picture: Plane
 }
 
-/** Larger pictures are inspected in their middle: a person waits while the network answers four or five times. */
+/** Larger pictures are inspected in their middle: a person waits while the network answers a dozen times. */
 export const inspectedSide = 512
 
 /** One at a time: an inspection keeps the network busy for some seconds. */
@@ -63,7 +64,7 @@ async function inspect(
   const { facts, model } = request
   const picture = middleOf(request.picture)
   const training = await inference.training(model)
-  const { ask, stackOf } = await askerFor(request, inference, signal)
+  const { ask, stackOf, surface } = await askerFor(request, inference, signal)
   const prediction = await ask(picture)
   const { normalisation, width, height } = prediction
   const second = request.second ? middleOf(request.second) : null
@@ -87,7 +88,7 @@ async function inspect(
     outputPixelUm: prediction.pixelSizeUm,
     ...(prediction.scale ? { scale: prediction.scale } : {}),
     ...(second && nextAnswer ? { second: { input: second, output: { width, height, data: nextAnswer.image } } } : {}),
-    ...(typeof request.distanceUm === 'number' ? { distanceUm: request.distanceUm } : {}),
+    ...(surface ? { surface } : {}),
     ...(stack ? { stack } : {}),
     answers,
     depth: 'full',
@@ -101,6 +102,7 @@ interface Asker {
   ask(plane: Plane, normalisation?: Prediction['normalisation']): Promise<Prediction>
   /** By which a network that refocuses is judged; null for any other. */
   stackOf(plane: Plane, training: Training): Promise<RefocusedStack | null>
+  readonly surface: AskedSurface | null
 }
 
 // A person waits for it, as for a snap: as a batch it would starve behind live view, which always has a next frame.
@@ -114,6 +116,7 @@ async function askerFor(request: InspectRequest, inference: SeriesInference, sig
       ask: ({ width, height, data }, normalisation) =>
         inference.predict({ model, width, height, data, pixelSizeUm, priority, ...(normalisation ? { normalisation } : {}) }, signal),
       stackOf: () => Promise.resolve(null),
+      surface: null,
     }
   }
   const { distance: map } = await inference.useOf(model)
@@ -121,12 +124,12 @@ async function askerFor(request: InspectRequest, inference: SeriesInference, sig
   const asked = ({ width, height, data }: Plane) => ({ model, map, width, height, series: [data], pixelSizeUm, priority })
   return {
     ask: async (plane) => {
-      const { images, scales, prediction, ...size } = await refocusPlanes(inference, { ...asked(plane), distances: [distanceUm] }, signal)
-      const { provenance, elapsedMs } = prediction
+      const { images, scales, ...rest } = await refocusPlanes(inference, { ...asked(plane), distances: [distanceUm] }, signal)
       // Its normalisation is the package's own.
       const normalisation = { offset: 0, scale: 1 }
-      return { ...size, image: images[0] as Float32Array, scale: scales?.[0] ?? null, normalisation, provenance, elapsedMs }
+      return { ...rest, image: images[0] as Float32Array, scale: scales?.[0] ?? null, normalisation }
     },
+    surface: { distanceUm, rangeUm: map.rangeUm },
     stackOf: (input, training) => judgedStack(inference, { model, map, pixelSizeUm, priority, input }, training, signal),
   }
 }

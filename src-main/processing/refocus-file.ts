@@ -9,13 +9,13 @@ import type { TrustReport } from '#shared/trust.ts'
 import type { Finding } from '../analysis/trust/metadata-guard.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
 import type { Training } from '../analysis/trust/training.ts'
-import type { DistanceMap } from '../inference/distance-map.ts'
+import { beyondRange, type DistanceMap } from '../inference/distance-map.ts'
 import type { ImageUse, SeriesInference } from '../inference/inference.ts'
 import { makeFolder, storageError } from '../storage/disk.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
-import type { EnhanceResult, ModelledRequest } from './enhance-file.ts'
+import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest } from './enhance-file.ts'
 import { warningsOf } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { freeName, stem } from './output-names.ts'
@@ -25,16 +25,17 @@ import { judgedStack, type Refocused, refocusPlanes } from './refocus-planes.ts'
 import { doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
-export interface RefocusParts {
-  readonly inference: SeriesInference
-  readonly judge: Judge
-}
-
 const largestLook = 2048
 /** Values of the result that are made before they are written. */
 const largestPart = 2 ** 25
 /** Values of a film's result, which is held until all of it is there: its planes are stored time by time. */
 const largestFilm = 2 ** 28
+
+/** What a person is shown of the result. */
+interface Shown extends Pick<Refocused, 'width' | 'height' | 'pixelSizeUm' | 'provenance'> {
+  readonly data: Float32Array
+  readonly distanceUm: number
+}
 
 interface Task {
   readonly request: ModelledRequest
@@ -54,25 +55,24 @@ export async function refocusFile(
   source: TiffSource,
   { distance: map, inputUnits }: ImageUse,
   distances: readonly number[],
-  parts: RefocusParts,
+  parts: EnhanceParts,
 ): Promise<EnhanceResult> {
   const name = request.name ?? basename(request.path)
   if (!map) {
     const message = `The network "${request.model}" does not refocus, so it cannot be asked for other surfaces.`
     throw new AppError('OutOfRange', message, { model: request.model })
   }
-  refuse(source, distances, name)
   const training = await parts.inference.training(request.model)
   const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
   const task: Task = { request, source, name, map, pixelSizeUm, distances, training, ...parts }
+  refuse(task)
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
-  const { shown, judged, warnings, words } = await make(task, output)
-  const { provenance } = shown.prediction
+  const { first, shown, judged, warnings, words } = await make(task, output)
+  const { provenance } = shown
   const table = judged.length > 1 ? output.replace(/\.ome\.tif$/, '-trust.csv') : null
   if (table) await writeTrustTable(table, judged)
-  const first = await source.readPlane(0, request.signal)
   const before = await reduced({ width: source.width, height: source.height, data: first }, largestLook)
-  const after = await reduced({ width: shown.width, height: shown.height, data: shown.images[0] as Float32Array }, largestLook)
+  const after = await reduced(shown, largestLook)
   const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
   if (preview) {
     const prediction = { provenance, pixelSizeUm: shown.pixelSizeUm }
@@ -92,60 +92,86 @@ export async function refocusFile(
     before,
     after,
     original: before.width === source.width && before.height === source.height,
-    distanceUm: distances[0] ?? null,
+    distanceUm: shown.distanceUm,
     inputUnits,
   }
 }
 
-/** Makes, judges and writes the surfaces, some at a time. `shown`: the first of them. */
+/** Makes, judges and writes the surfaces, some at a time. */
 async function make(task: Task, output: string) {
-  const { source, request, distances } = task
+  const { source, request, distances, map } = task
   const { sizeC, sizeT, width, height } = source
   const series: Pixels[][] = []
   for (let c = 0; c < sizeC; c++) series.push(await readSeries(source, c, request.signal))
   const judges = series.map(([input], c) => new SurfaceJudge(task, c, input as Pixels))
-  const together = sizeT > 1 ? distances.length : Math.max(1, Math.floor(largestPart / (2 * width * height * sizeC)))
-  const words = `${distances.length > 1 ? 'Every surface' : 'The surface'}${sizeT > 1 ? ' of the first time' : ''} was judged.`
+  const together = sizeT > 1 ? distances.length : Math.max(1, Math.floor(largestPart / (2 * width * height * sizeC * growth(task))))
+  const look = shownIndex(distances)
   const judged: JudgedPlane[] = []
-  const report = (share: number) => request.onProgress?.(share, doneOf(source, share))
+  const warnings = new Set<string>(warningsOf(task, { provenance: { warnings: [] } }))
+  const beyond = beyondRange(
+    map,
+    distances.map((um) => um / map.unitUm),
+  )
+  if (beyond) warnings.add(beyond)
   let writer: OmeTiffWriter | null = null
-  let shown: Refocused | null = null
-  let warnings: string[] = []
+  let shown: Shown | null = null
   try {
     for (let from = 0; from < distances.length; from += together) {
       const group = distances.slice(from, from + together)
       const made: Refocused[] = []
       for (const [c, planes] of series.entries()) {
-        const onProgress = (share: number) => report((from + (group.length * (c + 0.9 * share)) / sizeC) / distances.length)
-        const found = await refocusPlanes(task.inference, { ...asking(task), series: planes, distances: group, onProgress }, request.signal)
+        const report = (share: number) => {
+          const done = (from + (group.length * (c + 0.9 * share)) / sizeC) / distances.length
+          request.onProgress?.(done, doneOf(source, done))
+        }
+        const asked = { ...asking(task), series: planes, distances: group, onProgress: report }
+        const found = await refocusPlanes(task.inference, asked, request.signal)
         for (const z of group.keys()) judged.push(await (judges[c] as SurfaceJudge).judge(found, z * sizeT, from + z))
+        for (const warning of found.provenance.warnings) warnings.add(warning)
         made.push(found)
       }
       const [first] = made as [Refocused]
-      if (!writer) {
-        shown = first
-        warnings = warningsOf(task, first.prediction)
-        writer = await createWriter(output, task, first, warnings)
-      }
+      writer ??= await createWriter(output, task, first)
       await writePlanes(writer, sizeT, group, made)
+      const data = first.images[(look - from) * sizeT]
+      if (data && look >= from) shown = { ...first, data, distanceUm: distances[look] as number }
     }
+    const [[first]] = series as [[Pixels]]
     if (!writer || !shown) throw new AppError('DatasetInvalid', `${task.name} holds no picture.`, { path: request.path })
     request.signal?.throwIfAborted()
     judged.sort((a, b) => a.plane - b.plane)
-    await writer.close({ ...verdictAnnotations(gravestVerdict(judged)), Judged: words })
-    return { shown, judged, warnings, words }
+    const times = sizeT > 1 ? ' of the first time' : ''
+    const words = `${distances.length > 1 ? 'Every surface' : 'The surface'}${times} was judged${judgedPart(source)}`
+    await writer.close({ ...verdictAnnotations(gravestVerdict(judged)), Judged: words, ...numbered([...warnings]) })
+    return { first, shown, judged, warnings: [...warnings], words }
   } finally {
     await writer?.[Symbol.asyncDispose]()
   }
 }
 
+const numbered = (warnings: readonly string[]) => Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning]))
+
+/** The surface that a person is shown of a stack: the one nearest to the focus, but not in it. */
+function shownIndex(distances: readonly number[]): number {
+  const apart = distances.filter((um) => um !== 0).map(Math.abs)
+  return apart.length === 0 ? 0 : distances.findIndex((um) => Math.abs(um) === Math.min(...apart))
+}
+
+/** Pixels of the result for each of the picture. */
+function growth({ pixelSizeUm, training: { pixelSizesUm } }: Task): number {
+  const [grid] = pixelSizesUm
+  return pixelSizeUm === null || grid === undefined ? 1 : Math.max(1, (pixelSizeUm / grid) ** 2)
+}
+
 /** Throws OutOfRange for what cannot be refocused. */
-function refuse({ sizeZ, sizeC, sizeT, width, height }: TiffSource, distances: readonly number[], name: string): void {
+function refuse(task: Task): void {
+  const { source, distances, name } = task
+  const { sizeZ, sizeC, sizeT, width, height } = source
   if (sizeZ > 1) {
     const message = `${name} is a stack of ${sizeZ} planes already. Refocusing makes a stack of one plane: give that plane alone.`
     throw new AppError('OutOfRange', message)
   }
-  const values = sizeC * sizeT * distances.length * width * height * 2
+  const values = sizeC * sizeT * distances.length * width * height * 2 * growth(task)
   if (sizeT === 1 || values <= largestFilm) return
   const millions = Math.round(values / 1e6)
   const message = `The stacks of all times would have ${millions} million values, too many at once. Ask for fewer surfaces, or crop ${name}.`
@@ -176,7 +202,7 @@ class SurfaceJudge {
 
   /** `index`: of the image; `z`: of the surface. */
   async judge({ width, height, pixelSizeUm, images, scales }: Refocused, index: number, z: number): Promise<JudgedPlane> {
-    const { source, request, training, inference, judge, distances } = this.task
+    const { source, request, training, inference, judge, distances, map } = this.task
     const input = { width: source.width, height: source.height, data: this.input }
     const scale = scales?.[index]
     const stack = this.#explained ? null : await judgedStack(inference, { ...asking(this.task), input }, training, request.signal)
@@ -187,32 +213,30 @@ class SurfaceJudge {
         input,
         output: { width, height, data: images[index] as Float32Array },
         outputPixelUm: pixelSizeUm,
-        distanceUm: distances[z] as number,
+        surface: { distanceUm: distances[z] as number, rangeUm: map.rangeUm },
         ...(scale ? { scale } : {}),
         ...(this.#explained ? { explained: this.#explained } : stack ? { stack } : {}),
         depth: 'plane',
       },
       request.signal,
     )
-    this.#explained ??= findingOf(report, 'explanation')
+    this.#explained ??= explanationOf(report)
     return { plane: z * source.sizeC + this.c, c: this.c, z, t: 0, report }
   }
 }
 
-/** What one instrument found, from a report. */
-function findingOf({ instruments, verdict }: TrustReport, id: 'explanation'): Finding | null {
-  const instrument = instruments.find((each) => each.id === id)
-  return instrument ? { instrument, reasons: verdict.reasons.filter((reason) => reason.instrument === id) } : null
+/** What the instrument of explanation found, from a report. */
+function explanationOf({ instruments, verdict }: TrustReport): Finding | null {
+  const instrument = instruments.find(({ id }) => id === 'explanation')
+  return instrument ? { instrument, reasons: verdict.reasons.filter((reason) => reason.instrument === 'explanation') } : null
 }
 
 /** Of each channel the picture and its error. Rejects with StorageFull or StorageRefused. */
 async function createWriter(
   path: string,
   { request, source, name, distances }: Task,
-  { width, height, pixelSizeUm, scales, prediction }: Refocused,
-  warnings: readonly string[],
+  { width, height, pixelSizeUm, scales, provenance }: Refocused,
 ): Promise<OmeTiffWriter> {
-  const { provenance } = prediction
   const channels = source.channels.flatMap((channel) => [
     { name: channel ? `${channel} (refocused)` : 'refocused', color: '#ffffff' },
     ...(scales ? [{ name: channel ? `${channel} (error scale)` : 'error scale', color: '#808080' }] : []),
@@ -243,7 +267,6 @@ async function createWriter(
       distances: `${distances.join(', ')} µm from the plane in focus, positive away from the objective`,
       normalisation: 'By the package’s own operations, once for each channel.',
       ...(scales ? { errorScale: "Every second channel is the Laplace scale b of the error, in the image's units." } : {}),
-      ...Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning])),
     },
   })
 }

@@ -63,7 +63,7 @@ export async function writeTrustTable(path: string, planes: readonly JudgedPlane
 }
 
 /** Numbers differ from plane to plane; what is said does not. */
-const saying = ({ instrument, level, message }: Reason) => `${instrument} ${level} ${message.replace(/[\d.]+/g, '')}`
+const saying = ({ instrument, level, message }: Reason) => `${instrument} ${level} ${message.replace(/[-−]?[\d.]+/g, '')}`
 
 /** The gravest verdict of all planes; each reason once. */
 export function gravestVerdict(planes: readonly JudgedPlane[]): Verdict {

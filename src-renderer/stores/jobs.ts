@@ -2,6 +2,7 @@
 import { defineStore } from 'pinia'
 import { computed, shallowRef } from 'vue'
 import { AppError, abortError } from '#shared/errors.ts'
+import type { Surfaces } from '#shared/surfaces.ts'
 import { useBackend } from '../backend.ts'
 import { mirror } from './mirror.ts'
 import { useToasts } from './toasts.ts'
@@ -14,13 +15,6 @@ export interface Upload {
   /** Seconds left, if known. */
   readonly remaining: number | null
   readonly cancel: () => void
-}
-
-/** Distances from the plane in focus, µm, positive away from the objective. */
-export interface Surfaces {
-  readonly fromUm: number
-  readonly toUm: number
-  readonly stepUm: number
 }
 
 const chunkBytes = 4 * 2 ** 20

@@ -9,7 +9,7 @@ import { type RunningInference, startInference } from '#main/inference/process.t
 import { rootFolder } from '#main/processes.ts'
 import { enhanceFile } from '#main/processing/enhance-file.ts'
 import { Inspector } from '#main/processing/inspect.ts'
-import { distancesOf, type Surfaces, surfacesFrom } from '#main/processing/surfaces.ts'
+import { distancesOf, type Surfaces, surfacesFrom } from '#shared/surfaces.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { pythonInput, runPython } from '#test/storage/python.ts'
 
@@ -26,7 +26,7 @@ describe('a map of distances', () => {
     [[1.5], '15 µm'],
   ])('%j is flagged with the farthest distance', (values, distance) => {
     expect(beyondRange(map, values)).toBe(
-      `The map asks for ${distance}, and the network was trained for -10 to 10 µm: nothing is promised there.`,
+      `A surface at ${distance} is asked for, and the network was trained for -10 to 10 µm: nothing is promised there.`,
     )
   })
 })
@@ -73,7 +73,7 @@ describe('a file through deep-z', () => {
     return runPython(
       `${pythonInput}
 import tifffile
-raw = np.load(given['raw'])[0, 0, :64, :64]
+raw = np.load(given['raw'])[0, 0]
 data = np.stack([raw] + [np.full_like(raw, d / 10) for d in given['distances']])
 tifffile.imwrite(given['path'], data.astype(np.float32), ome=True, metadata={'axes': 'CYX', 'PhysicalSizeX': 0.325, 'PhysicalSizeXUnit': 'µm', 'PhysicalSizeY': 0.325, 'PhysicalSizeYUnit': 'µm'})
 print(json.dumps(given['path']))`,
@@ -94,7 +94,7 @@ import tifffile
 with tifffile.TiffFile(given['path']) as file:
     image, xml = file.series[0].asarray(), file.ome_metadata
 image = image.reshape((-1,) + image.shape[-3:])
-raw = np.load(given['raw'])[0, 0, :64, :64]
+raw = np.load(given['raw'])[0, 0]
 slope = float(np.polyfit(raw.ravel(), image[len(image) // 2, 0].ravel(), 1)[0])
 print(json.dumps({'slope': slope, 'shape': list(image.shape), 'finite': bool(np.isfinite(image).all()), 'leastScale': float(image[:, 1].min()),
   'same': float(np.corrcoef(image[len(image) // 2, 0].ravel(), raw.ravel())[0, 1]), 'xml': xml}))`,
@@ -125,7 +125,7 @@ image = tifffile.imread(given['path'])
 print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).all()), 'least': float(image[1].min())}))`,
       { path: output },
     )
-    expect(found).toMatchObject({ shape: [2, 64, 64], finite: true })
+    expect(found).toMatchObject({ shape: [2, 128, 128], finite: true })
     expect(found.least).toBeGreaterThan(0)
     expect(warnings).toEqual([])
   }, 60_000)
@@ -133,7 +133,7 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
   test('a picture alone becomes a stack of the surfaces that are asked for, each judged', async () => {
     const result = await enhance(await makeTiff([]), { fromUm: -4, toUm: 4, stepUm: 2 })
     const found = await readBack(result.output)
-    expect(found).toMatchObject({ shape: [5, 2, 64, 64], finite: true })
+    expect(found).toMatchObject({ shape: [5, 2, 128, 128], finite: true })
     expect(found.leastScale).toBeGreaterThan(0)
     expect(found.same).toBeGreaterThan(0.9) // at 0 it is the picture itself, cleaned, in its own units
     expect(found.slope).toBeGreaterThan(0.5)
@@ -144,6 +144,11 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     expect(table).toHaveLength(6)
     const column = (table[0] ?? '').split(',').indexOf('metadata distance (µm)')
     expect(table.slice(1).map((row) => row.split(',')[column])).toEqual(['-4', '-2', '0', '2', '4'])
+    // One stack, brought back through the optics, explains all of them.
+    const explained = (table[0] ?? '').split(',').indexOf('explanation rsp-share')
+    const shares = table.slice(1).map((row) => Number(row.split(',')[explained]))
+    expect(shares[0]).toBeGreaterThan(0.8)
+    expect(new Set(shares).size).toBe(1)
     expect(result).toMatchObject({ judged: 'Every surface was judged.', verdict: { level: expect.any(String) }, others: [] })
   }, 60_000)
 
@@ -233,6 +238,14 @@ print(json.dumps(np.load(given['raw'])[0, 0].ravel().tolist()))`,
     await expect(new Inspector({ inference, judge }).inspect({ ...asked, model: 'widefield-sr', distanceUm: 3 })).rejects.toMatchObject({
       message: 'This network does not refocus.',
     })
+  }, 60_000)
+
+  test('of a stack that leaves the range that is said once, and its verdict is theirs', async () => {
+    const { warnings, verdict, output } = await enhance(await makeTiff([]), { fromUm: -14, toUm: 4, stepUm: 6 })
+    expect(warnings).toEqual([beyondRange(map, [-1.4])])
+    expect(verdict?.level).toBe('do-not-use')
+    expect(verdict?.reasons.filter(({ message }) => message.includes('lies outside'))).toHaveLength(1)
+    expect((await readBack(output)).xml).toContain('A surface at -14 µm is asked for')
   }, 60_000)
 
   test('a surface beyond the range is not to be used, and the file says so', async () => {

@@ -334,6 +334,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         before: imageOf(rawPicture(0, 0, 50)),
         after: imageOf(enhancedPicture(0, 0, 50)),
         inputUnits: true,
+        distanceUm: null,
         provenance: fakeProvenance,
       }),
       'trust.inspect': () => fakeInspection(imageOf(rawPicture(0, 0, 50)), imageOf(enhancedPicture(0, 0, 50))),

@@ -27,12 +27,21 @@ interface Way {
   readonly rsp: number
   readonly rspFar: number
   readonly unexplained: number
+  /** Where to look. */
+  readonly look: string
   readonly blindTo: string
 }
 
 /** @param spot largest unexplained value in standard deviations, with its sign */
 export function explanation(fit: Explanation, spot: number): Finding {
-  return finding(fit, spot, { again: 'Blurred again, the output', ...limits, blindTo })
+  return finding(fit, spot, {
+    again: 'Blurred again, the output',
+    rsp: limits.rsp,
+    rspFar: limits.rspFar,
+    unexplained: limits.unexplained,
+    look: 'look at the error map',
+    blindTo,
+  })
 }
 
 /** For a stack that a network refocused, see `explainStack`. */
@@ -42,6 +51,7 @@ export function stackExplanation(fit: Explanation, spot: number): Finding {
     rsp: limits.stackRsp,
     rspFar: limits.stackRspFar,
     unexplained: limits.stackUnexplained,
+    look: 'compare the surfaces with the picture',
     blindTo:
       'It compares what is coarser than a micrometre, since little else of planes out of focus reaches the input; structure put at the wrong depth, or on the wrong side of focus, can pass.',
   })
@@ -63,8 +73,8 @@ function finding({ rse, rsp, ceiling, sigma, atBound, factor }: Explanation, spo
     say(
       'caution',
       spot > 0
-        ? 'Somewhere the input has light that the output does not account for: look at the error map.'
-        : 'Somewhere the output has light that the input does not have: look at the error map.',
+        ? `Somewhere the input has light that the output does not account for: ${way.look}.`
+        : `Somewhere the output has light that the input does not have: ${way.look}.`,
     )
   const rspStatus = noisy ? 'not-measured' : share < way.rspFar ? 'do-not-use' : share < way.rsp ? 'caution' : 'fine'
   const readings: Reading[] = [

@@ -10,7 +10,7 @@ import { intensityHonesty } from './intensity.ts'
 import { foresight, limits, planeSide } from './limits.ts'
 import { lookAt, type Sighting } from './lookout.ts'
 import { disagreementMap, errorMap, oddMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
-import { type Finding, metadataGuard } from './metadata-guard.ts'
+import { type AskedSurface, type Finding, metadataGuard } from './metadata-guard.ts'
 import { type NoiseModel, noiseOf, noiseOfPair } from './noise.ts'
 import { cut, type Plane, percentileOf, planeOf } from './plane.ts'
 import { resolution } from './resolution.ts'
@@ -40,8 +40,8 @@ export interface JudgeRequest {
   readonly second?: { readonly input: Picture; readonly output: Picture }
   /** Answers to shifted, mirrored and noisier copies of the input, brought back to the output's place. */
   readonly answers?: readonly Float32Array[]
-  /** From the plane in focus to the surface that the output shows, of a network that refocuses. */
-  readonly distanceUm?: number
+  /** Of a network that refocuses: which surface the output shows. */
+  readonly surface?: AskedSurface
   /** What a network that refocuses made of this input at `judgedDistances`, by which it is seen whether it explains the input. */
   readonly stack?: RefocusedStack
   /** What was found by such a stack when another of its planes was judged. */
@@ -102,7 +102,7 @@ export function judge(request: JudgeRequest): Judgement {
   )
   const worse = training.weights === foresight.network ? foretold(foresight, figures) : null
   const scale = request.scale ? relativeScale(result.data, request.scale) : null
-  const findings = [metadataGuard(facts, training, request.distanceUm), ...seen, uncertainty(scale, disagreement, worse), intensity]
+  const findings = [metadataGuard(facts, training, request.surface), ...seen, uncertainty(scale, disagreement, worse), intensity]
   const maps =
     depth === 'full'
       ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found, sighting: watched ? sighting : null })

@@ -12,8 +12,15 @@ type Row = Omit<Reading, 'side'> & { readonly message?: string }
 
 const grave: readonly InstrumentStatus[] = ['do-not-use', 'caution']
 
-/** `distanceUm`: from the plane in focus to the surface that was asked for, of a network that refocuses. */
-export function metadataGuard(facts: PictureFacts, training: Training, distanceUm: number | null = null): Finding {
+/** The surface that a network that refocuses was asked for. */
+export interface AskedSurface {
+  /** From the plane in focus, µm, positive away from the objective. */
+  readonly distanceUm: number
+  /** What the network was trained for. */
+  readonly rangeUm: readonly [number, number]
+}
+
+export function metadataGuard(facts: PictureFacts, training: Training, surface: AskedSurface | null = null): Finding {
   const rows = [
     pixelSize(facts, training),
     aperture(facts, training),
@@ -21,7 +28,7 @@ export function metadataGuard(facts: PictureFacts, training: Training, distanceU
     modality(facts, training),
     bitDepth(facts, training),
     structure(facts, training),
-    ...distance(distanceUm, training),
+    ...(surface ? [distance(surface)] : []),
   ]
   const reasons = rows.flatMap(({ message, status }): Reason[] =>
     message && (status === 'caution' || status === 'do-not-use') ? [{ instrument: 'metadata', level: status, message }] : [],
@@ -70,14 +77,12 @@ function pixelSize({ pixelSizeUm: size }: PictureFacts, { pixelSizesUm: trained 
   }
 }
 
-function distance(um: number | null, { refocusing }: Training): Row[] {
-  if (um === null || !refocusing) return []
-  const [low, high] = refocusing.rangeUm
+function distance({ distanceUm: um, rangeUm: [low, high] }: AskedSurface): Row {
   const expected = `${low} … ${high} µm`
   const row = { id: 'distance', label: 'Distance', value: um, unit: 'µm', expected }
-  if (um >= low - 1e-6 && um <= high + 1e-6) return [{ ...row, status: 'fine' }]
+  if (um >= low - 1e-6 && um <= high + 1e-6) return { ...row, status: 'fine' }
   const message = `A surface ${um} µm from the focus lies outside what the network was trained for (${expected}): nothing is promised there.`
-  return [{ ...row, status: 'do-not-use', message }]
+  return { ...row, status: 'do-not-use', message }
 }
 
 function aperture({ numericalAperture: na }: PictureFacts, { numericalAperture: trained }: Training): Row {

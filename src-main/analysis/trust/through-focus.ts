@@ -36,10 +36,15 @@ export interface RefocusedStack {
   readonly planes: readonly Float32Array[]
 }
 
-/** Distances that are asked for to judge a network by, µm. */
-export const judgedDistances = [-8, -6, -4, -2, 0, 2, 4, 6, 8] as const
+/**
+ * Distances that are asked for to judge a network by, µm, within what it was trained for. A widefield plane at the input's own focus may repeat the
+ * input, so it is left out.
+ */
+export function judgedDistances(target: FocusOptics['target'], [low, high]: readonly [number, number]): number[] {
+  return [-8, -6, -4, -2, 0, 2, 4, 6, 8].filter((um) => um >= low && um <= high && (um !== 0 || target === 'confocal'))
+}
 
-/** Widefield planes nearer to the input's own than this may repeat it, and are left out. */
+/** Widefield planes nearer to the input's own than this are not looked at. */
 const nearest = 1
 /** Heights of the specimen lie so far apart and reach so far beyond the outermost planes. */
 const layerUm = 1
@@ -55,14 +60,12 @@ const borderUm = 6
 
 /** Weight of each plane at `samples` + 1 frequencies from 0 to the cut-off: the input plane is their sum. */
 function weightsOf(distances: readonly number[], optics: FocusOptics): Float64Array[] {
-  const { numericalAperture, wavelengthUm } = optics
   const tables = new TransferTables(optics)
   const transfer = (defocus: number) => {
     const table = tables.at(defocus)
     // Bin i of a table is the frequency cutoff·(i / bins)².
     return Float64Array.from({ length: samples + 1 }, (_, k) => table[Math.round(Math.sqrt(k / samples) * radialBins)] as number)
   }
-  if (cutoff(numericalAperture, wavelengthUm) <= 0) throw new RangeError('Optics without an aperture pass nothing.')
   if (optics.target === 'confocal') return distances.map((d) => transfer(d))
   const first = Math.min(...distances) - beyondUm
   const layers = Math.round((Math.max(...distances) + beyondUm - first) / layerUm) + 1
@@ -137,7 +140,7 @@ export function backAtFocus({ width, height, pixelUm, distancesUm, planes }: Omi
   return transform.inverse(sum)
 }
 
-export interface StackExplanation {
+interface StackExplanation {
   readonly fit: Explanation
   /** Of the compared pixels. */
   readonly noise: NoiseModel
@@ -147,11 +150,13 @@ export interface StackExplanation {
 export function explainStack(stack: RefocusedStack, optics: FocusOptics, noise: NoiseModel): StackExplanation | null {
   const [width, height] = [transformLength(stack.width), transformLength(stack.height)]
   const step = Math.max(1, Math.round(comparedUm / stack.pixelUm))
-  const border = Math.ceil(borderUm / stack.pixelUm)
+  // Whole compared pixels, so that both grids are cut at the same place.
+  const whole = (length: number) => Math.ceil(length / step) * step
+  const border = whole(borderUm / stack.pixelUm)
   const size = (length: number) => Math.floor((length - 2 * border) / step)
   const [columns, rows] = [size(width), size(height)]
   if (columns < 8 || rows < 8) return null
-  const [left, top] = [(stack.width - width) >> 1, (stack.height - height) >> 1]
+  const [left, top] = [stack.width - width, stack.height - height].map((spare) => Math.floor(spare / 2 / step) * step) as [number, number]
   const part = (data: Float32Array) => cut({ width: stack.width, height: stack.height, data }, left, top, width, height)
   const back = backAtFocus({ ...stack, width, height, planes: stack.planes.map((data) => part(data).data) }, optics)
   const judged = cut(back, border, border, columns * step, rows * step)
@@ -160,7 +165,7 @@ export function explainStack(stack: RefocusedStack, optics: FocusOptics, noise: 
   const [sx, sy] = [input.width / stack.width, input.height / stack.height]
   const at = (start: number, scale: number) => Math.round(start * scale)
   const reference = cut(input, at(left + border, sx), at(top + border, sy), at(columns * step, sx), at(rows * step, sy))
-  const share = (columns * rows) / (reference.width * reference.height)
+  const share = Math.min(1, (columns * rows) / (reference.width * reference.height))
   return {
     fit: explain(reference, averaged(judged, columns, rows), noise),
     noise: { ground: noise.ground * share, slope: noise.slope * share, least: noise.least * share },

@@ -20,11 +20,6 @@ export interface FluxSlope {
   readonly slope: number | null
 }
 
-export interface Refocusing extends FocusOptics {
-  /** Distances it was trained for, µm, positive away from the objective. */
-  readonly rangeUm: readonly [number, number]
-}
-
 /** null or empty = the package does not say. */
 export interface Training {
   readonly task: string | null
@@ -46,7 +41,7 @@ export interface Training {
   /** null = the package has none. */
   readonly lookout: Lookout | null
   /** Of a network that refocuses; null = it does not, or does not say. */
-  readonly refocusing: Refocusing | null
+  readonly refocusing: FocusOptics | null
 }
 
 /** What is known about a picture's origin; null = unknown, never invented. */

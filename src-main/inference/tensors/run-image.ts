@@ -75,8 +75,8 @@ export async function* runImage(
   })
 }
 
-/** The image back in the units of the picture that was normalised; its first channel is the picture, the others are widths. */
-function restored(image: ImageArray, raw: NdArray, normalised: NdArray): ImageArray {
+/** The image back in the units of the picture that was normalised by one factor and addend; its first channel is the picture, the others are widths. */
+export function restored(image: ImageArray, raw: NdArray, normalised: NdArray): ImageArray {
   let [low, high] = [0, 0]
   for (let i = 0; i < raw.data.length; i++) {
     if ((raw.data[i] as number) < (raw.data[low] as number)) low = i

@@ -26,12 +26,15 @@ function points(count: number, seed: number): Emitter[] {
 /** With the focus at `focus` µm, over a ground of 100. */
 const seen = (emitters: readonly Emitter[], focus: number) => seenAt(emitters, [focus], optics, side, pixelUm, 100)[0] as Plane
 
+/** With the plane in focus, which must not be looked at. */
+const foci = judgedDistances('confocal', [-10, 10])
+
 const stackOf = (planes: readonly Plane[], input: Plane = planes[4] as Plane): RefocusedStack => ({
   input,
   width: side,
   height: side,
   pixelUm,
-  distancesUm: judgedDistances,
+  distancesUm: foci,
   planes: planes.map(({ data }) => data),
 })
 
@@ -44,10 +47,17 @@ describe('a transform and its inverse', () => {
   })
 })
 
+describe('what a network is judged by', () => {
+  test('lies within what it was trained for', () => {
+    expect(judgedDistances('widefield', [-10, 10])).toEqual([-8, -6, -4, -2, 2, 4, 6, 8])
+    expect(judgedDistances('confocal', [-5, 3])).toEqual([-4, -2, 0, 2])
+  })
+})
+
 describe('the true stack of a specimen', () => {
   const specimen = points(120, 1)
   const input = seen(specimen, 0)
-  const truth = judgedDistances.map((d) => seen(specimen, d))
+  const truth = foci.map((d) => seen(specimen, d))
 
   test('brought back through the optics is the input, although the planes next to it are left out', () => {
     const found = explainStack(stackOf(truth, input), optics, noise)
@@ -57,14 +67,28 @@ describe('the true stack of a specimen', () => {
   })
 
   test('says nothing of the plane in focus itself: whatever a network repeats there is not looked at', () => {
-    const other = truth.map((plane, i) => (judgedDistances[i] === 0 ? seen(points(50, 9), 0) : plane))
+    const other = truth.map((plane, i) => (foci[i] === 0 ? seen(points(50, 9), 0) : plane))
     const a = backAtFocus(stackOf(truth), optics)
     const b = backAtFocus(stackOf(other), optics)
     expect(b.data).toEqual(a.data)
   })
 
+  test('is compared at the same place where the input has larger pixels', () => {
+    const half = (plane: Plane): Plane => {
+      const data = new Float32Array((side / 2) ** 2)
+      for (const i of data.keys()) {
+        const at = 2 * Math.floor(i / (side / 2)) * side + 2 * (i % (side / 2))
+        data[i] = [0, 1, side, side + 1].reduce((sum, step) => sum + (plane.data[at + step] as number), 0) / 4
+      }
+      return { width: side / 2, height: side / 2, data }
+    }
+    const whole = explainStack(stackOf(truth, input), optics, noise)
+    const coarse = explainStack(stackOf(truth, half(input)), optics, noise)
+    expect(coarse?.fit.rsp).toBeCloseTo(whole?.fit.rsp ?? 0, 3)
+  })
+
   test('keeps even light', () => {
-    const even = judgedDistances.map(() => ({ width: side, height: side, data: new Float32Array(side * side).fill(250) }))
+    const even = foci.map(() => ({ width: side, height: side, data: new Float32Array(side * side).fill(250) }))
     for (const value of backAtFocus(stackOf(even), optics).data) expect(value).toBeCloseTo(250, 0)
   })
 
@@ -72,7 +96,7 @@ describe('the true stack of a specimen', () => {
     const elsewhere = points(120, 2)
     const found = explainStack(
       stackOf(
-        judgedDistances.map((d) => seen(elsewhere, d)),
+        foci.map((d) => seen(elsewhere, d)),
         input,
       ),
       optics,
@@ -85,7 +109,7 @@ describe('the true stack of a specimen', () => {
     const invented = [...specimen, { x: 80, y: 60, z: 6, light: 40_000 }]
     const found = explainStack(
       stackOf(
-        judgedDistances.map((d) => seen(invented, d)),
+        foci.map((d) => seen(invented, d)),
         input,
       ),
       optics,
@@ -105,23 +129,37 @@ describe('the true stack of a specimen', () => {
 test('confocal planes are sections: each is blurred by its distance, and together they are the input', () => {
   const specimen = points(60, 4)
   const near = (d: number) => specimen.filter(({ z }) => Math.abs(z - d) <= 1)
-  const sections = judgedDistances.map((d) =>
+  const sections = foci.map((d) =>
     seen(
       near(d).map((emitter) => ({ ...emitter, z: 0 })),
       0,
     ),
   )
-  const inside = specimen.filter(({ z }) => judgedDistances.some((d) => Math.abs(z - d) <= 1))
+  const inside = specimen.filter(({ z }) => foci.some((d) => Math.abs(z - d) <= 1))
   const snapped = inside.map((emitter) => ({
     ...emitter,
-    z: judgedDistances.reduce((a, b) => (Math.abs(b - emitter.z) < Math.abs(a - emitter.z) ? b : a)),
+    z: foci.reduce((a, b) => (Math.abs(b - emitter.z) < Math.abs(a - emitter.z) ? b : a)),
   }))
   const found = explainStack(stackOf(sections, seen(snapped, 0)), { ...optics, target: 'confocal' }, noise)
   expect(found?.fit.rsp).toBeGreaterThan(0.9)
 })
 
+test('a point away from the objective is blurred as the optics blur there, not as on the other side of focus', () => {
+  const strong = { ...optics, aberration: 0.25, target: 'confocal' as const }
+  const point = { x: 72, y: 72, z: 4, light: 100_000 }
+  const input = seenAt([point], [0], strong, side, pixelUm, 100)[0] as Plane
+  const stackAt = (distance: number) =>
+    stackOf(
+      foci.map((d) => seenAt(d === distance ? [{ ...point, z: 0 }] : [], [0], strong, side, pixelUm, 100)[0] as Plane),
+      input,
+    )
+  const [there, opposite] = [4, -4].map((distance) => explainStack(stackAt(distance), strong, noise)?.fit.rsp ?? 0) as [number, number]
+  expect(there).toBeGreaterThan(0.95)
+  expect(opposite).toBeLessThan(there - 0.02)
+})
+
 test('a picture narrower than its blur is not judged', () => {
   const small = { width: 32, height: 32, data: new Float32Array(1024) }
-  const stack = { ...stackOf([]), width: 32, height: 32, planes: judgedDistances.map(() => small.data) }
+  const stack = { ...stackOf([]), width: 32, height: 32, planes: foci.map(() => small.data) }
   expect(explainStack({ ...stack, input: small }, optics, noise)).toBeNull()
 })

@@ -30,6 +30,7 @@ await using inference = startInference({ modelsFolders: [join(rootFolder, 'model
 const { refocusing, pixelSizesUm } = await inference.training(model)
 if (!refocusing || pixelSizesUm[0] === undefined) throw new Error(`${model} does not say what it refocuses.`)
 const optics = refocusing
+const foci = judgedDistances('confocal', [-10, 10]) // with the plane in focus, of which the input is made
 const [pixelUm] = pixelSizesUm
 
 /** Mulberry32: even numbers from 0 to 1. */
@@ -90,15 +91,15 @@ function photograph(photons: Plane, seed: number): Plane {
 
 async function refocused(input: Plane): Promise<Plane[]> {
   const pixels = side * side
-  const data = new Float32Array(2 * pixels * judgedDistances.length)
-  for (const [i, distance] of judgedDistances.entries()) {
+  const data = new Float32Array(2 * pixels * foci.length)
+  for (const [i, distance] of foci.entries()) {
     data.set(input.data, 2 * pixels * i)
     data.fill(distance / 10, 2 * pixels * i + pixels, 2 * pixels * (i + 1))
   }
-  const dims = [judgedDistances.length, 2, 1, side, side] as const
+  const dims = [foci.length, 2, 1, side, side] as const
   const { images } = await inference.predictImage({ model, dims, data, pixelSizeUm: pixelUm, priority: 'batch' })
   const values = images[0]?.data ?? new Float32Array()
-  return judgedDistances.map((_, i) => ({ width: side, height: side, data: values.slice(2 * pixels * i, 2 * pixels * i + pixels) }))
+  return foci.map((_, i) => ({ width: side, height: side, data: values.slice(2 * pixels * i, 2 * pixels * i + pixels) }))
 }
 
 interface Judged {
@@ -108,7 +109,7 @@ interface Judged {
 }
 
 function judged(input: Plane, planes: readonly Plane[]): Judged {
-  const stack = { input, width: side, height: side, pixelUm, distancesUm: judgedDistances, planes: planes.map(({ data }) => data) }
+  const stack = { input, width: side, height: side, pixelUm, distancesUm: foci, planes: planes.map(({ data }) => data) }
   const found = explainStack(stack, optics, noiseOf(input))
   if (!found) throw new Error('The picture is too small.')
   const spots = unexplained(found.fit, found.noise, limits.stackTolerance)
@@ -133,7 +134,7 @@ for (let n = 0; n < volumes; n++) {
   const draw = random(seed + 3_000_000)
   const emitters = specimen(seed)
   const photons = levels[n % levels.length] as number
-  const show = (which: readonly Emitter[]) => seenAt(which, judgedDistances, optics, side, pixelUm, 0)
+  const show = (which: readonly Emitter[]) => seenAt(which, foci, optics, side, pixelUm, 0)
   const truth = show(emitters)
   const peak = Math.max(...truth.map(({ data }) => data.reduce((most, value) => Math.max(most, value), 0)))
   const lit = (planes: readonly Plane[]) =>
@@ -141,7 +142,7 @@ for (let n = 0; n < volumes; n++) {
       ...plane,
       data: plane.data.map((value) => camera.offset + ((value / peak) * photons + ground * (photons / 1000)) / camera.gain),
     }))
-  const infocus = truth[judgedDistances.indexOf(0)] as Plane
+  const infocus = truth[foci.indexOf(0)] as Plane
   const input = photograph({ ...infocus, data: infocus.data.map((value) => (value / peak) * photons + ground * (photons / 1000)) }, seed)
   const put = (kind: (typeof kinds)[number], planes: readonly Plane[]) => results.get(kind)?.push(judged(input, planes))
   put('true stack', lit(truth))

@@ -1,8 +1,8 @@
 /** Distances from the plane in focus to the surfaces that a network is asked to refocus to, µm, positive away from the objective. */
-import { AppError } from '#shared/errors.ts'
+import { AppError } from './errors.ts'
 
 /** One stack holds no more planes than this. */
-export const mostSurfaces = 401
+const mostSurfaces = 401
 
 export interface Surfaces {
   readonly fromUm: number
