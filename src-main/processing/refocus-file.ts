@@ -28,7 +28,7 @@ import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table
 const largestLook = 2048
 /** Values of the result that are made before they are written. */
 const largestPart = 2 ** 25
-/** Values of a film's result, which is held until all of it is there: its planes are stored time by time. */
+/** Values of one surface, or of a film's result, which is held until all of it is there: its planes are stored time by time. */
 const largestFilm = 2 ** 28
 
 /** What a person is shown of the result. */
@@ -171,11 +171,15 @@ function refuse(task: Task): void {
     const message = `${name} is a stack of ${sizeZ} planes already. Refocusing makes a stack of one plane: give that plane alone.`
     throw new AppError('OutOfRange', message)
   }
-  const values = sizeC * sizeT * distances.length * width * height * 2 * growth(task)
-  if (sizeT === 1 || values <= largestFilm) return
-  const millions = Math.round(values / 1e6)
-  const message = `The stacks of all times would have ${millions} million values, too many at once. Ask for fewer surfaces, or crop ${name}.`
-  throw new AppError('OutOfRange', message)
+  const surface = 2 * width * height * growth(task)
+  const film = surface * sizeC * sizeT * distances.length
+  const millions = (values: number) => Math.round(values / 1e6)
+  if (surface > largestFilm) {
+    throw new AppError('OutOfRange', `One surface of ${name} would have ${millions(surface)} million values, too many at once. Crop it.`)
+  }
+  if (sizeT === 1 || film <= largestFilm) return
+  const all = `The stacks of all times would have ${millions(film)} million values, too many at once.`
+  throw new AppError('OutOfRange', `${all} Ask for fewer surfaces, or crop ${name}.`)
 }
 
 /** One channel at all times. */

@@ -248,6 +248,30 @@ print(json.dumps(np.load(given['raw'])[0, 0].ravel().tolist()))`,
     expect((await readBack(output)).xml).toContain('A surface at -14 µm is asked for')
   }, 60_000)
 
+  test('what would not fit into memory, and a stack, are refused with a sentence', async () => {
+    const stack = await runPython<string>(
+      `${pythonInput}
+import tifffile
+tifffile.imwrite(given['path'], np.zeros((3, 64, 64), np.uint16), ome=True, metadata={'axes': 'ZYX'})
+print(json.dumps(given['path']))`,
+      { path: join(folder, 'deep.ome.tif') },
+    )
+    await expect(enhance(stack, { fromUm: 1, toUm: 1, stepUm: 1 })).rejects.toMatchObject({
+      message: 'deep.ome.tif is a stack of 3 planes already. Refocusing makes a stack of one plane: give that plane alone.',
+    })
+    const wide = await runPython<string>(
+      `${pythonInput}
+import tifffile
+# Pixels of 50 µm, which the network's grid makes 154 times as many along each side.
+tifffile.imwrite(given['path'], np.zeros((128, 128), np.uint16), ome=True, metadata={'axes': 'YX', 'PhysicalSizeX': 50, 'PhysicalSizeXUnit': 'µm'})
+print(json.dumps(given['path']))`,
+      { path: join(folder, 'wide.ome.tif') },
+    )
+    await expect(enhance(wide, { fromUm: 1, toUm: 1, stepUm: 1 })).rejects.toMatchObject({
+      message: 'One surface of wide.ome.tif would have 776 million values, too many at once. Crop it.',
+    })
+  }, 60_000)
+
   test('a surface beyond the range is not to be used, and the file says so', async () => {
     const { verdict, warnings, output } = await enhance(await makeTiff([]), { fromUm: 15, toUm: 15, stepUm: 1 })
     expect(warnings).toEqual([beyondRange(map, [1.5])])

@@ -60,6 +60,8 @@ describe('the command line', () => {
     ['a port that cannot be', ['serve', '--port', '70000'], 'from 0 to 65535'],
     ['an unknown provider', ['enhance', 'a.tif', '--out', 'x', '--provider', 'abacus'], 'one of auto, cpu'],
     ['enhance without a folder for the results', ['enhance', 'a.tif'], '--out'],
+    ['surfaces without a step', ['enhance', 'a.tif', '--out', 'x', '--refocus', '-10:10'], 'first:last:step'],
+    ['too many surfaces', ['enhance', 'a.tif', '--out', 'x', '--refocus', '-10:10:0.001'], '20001 surfaces are too many'],
     ['serving to the network without saying so twice', ['serve', '--host', '0.0.0.0'], '--allow-remote'],
   ])(
     'refuses %s with a sentence and exit code 2',
