@@ -402,6 +402,7 @@ print(json.dumps({'correlation': max(np.corrcoef(blur(b, s).ravel(), a.ravel())[
       expect(correlation).toBeGreaterThanOrEqual(0.98)
       expect(quieter).toBeLessThan(1.25)
     },
+    60_000,
   )
 })
 
