@@ -196,14 +196,17 @@ describe('inspecting a frame', () => {
     expect(inspections().at(-1)).toEqual({})
     expect(await words(page.getByTestId('standing-still'))).toMatch(/Inspected at \d\d:\d\d:\d\d, not live/)
     expect(await words(badge())).toBe('Do not use')
-    // What was on its way is drawn yet.
-    let before = await frames()
+    // The pictures that were judged are drawn yet; live ones, which would come all the time, are not.
+    let before = -1
     await expect
-      .poll(async () => {
-        const last = before
-        before = await frames()
-        return before === last
-      })
+      .poll(
+        async () => {
+          const last = before
+          before = await frames()
+          return before === last
+        },
+        { interval: 500, timeout: 10_000 },
+      )
       .toBe(true)
     await page.waitForTimeout(600)
     expect(await frames()).toBe(before)
