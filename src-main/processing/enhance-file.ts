@@ -18,7 +18,7 @@ import { enhanceWhole } from './enhance-whole.ts'
 import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { judgePlane } from './judge-plane.ts'
-import { freeName, stem } from './output-names.ts'
+import { beside, freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { refocusFile } from './refocus-file.ts'
@@ -157,9 +157,9 @@ async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts
     await writer?.[Symbol.asyncDispose]()
   }
   const { before, after, prediction } = first
-  const table = source.planes > 1 ? output.replace(/\.ome\.tif$/, '-trust.csv') : null
+  const table = source.planes > 1 ? beside(output, '-trust.csv') : null
   if (table) await writeTrustTable(table, judged)
-  const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
+  const preview = request.preview ? beside(output, '.png') : null
   if (preview) await writePreview(preview, { before, after, inputUnits: use.inputUnits, width: prediction.width, name, prediction })
   return {
     output,

@@ -10,6 +10,7 @@ import type { OmeTiffWriter, PlaneWriter } from '../storage/tiff/writer.ts'
 import type { EnhanceResult } from './enhance-file.ts'
 import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { type JudgedWindow, judgePlane, middleWindow, windowOf } from './judge-plane.ts'
+import { beside } from './output-names.ts'
 import type { Picture } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { Reducer } from './reducer.ts'
@@ -77,9 +78,9 @@ export async function enhanceLarge(work: Work, output: string, inputUnits: boole
   }
   const { prediction } = look
   const pictures: { before: Picture; after: Picture } = { before: before.picture, after: look.reducer.picture }
-  const table = planes > 1 ? output.replace(/\.ome\.tif$/, '-trust.csv') : null
+  const table = planes > 1 ? beside(output, '-trust.csv') : null
   if (table) await writeTrustTable(table, judged)
-  const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
+  const preview = request.preview ? beside(output, '.png') : null
   if (preview) await writePreview(preview, { ...pictures, inputUnits, width: prediction.width, name, prediction })
   return {
     output,

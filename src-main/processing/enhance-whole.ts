@@ -6,12 +6,11 @@ import { basename } from 'node:path'
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 import type { ImagePrediction, ImageRequest, ImageUse, ResultImage, SeriesInference } from '../inference/inference.ts'
-import { makeFolder, storageError } from '../storage/disk.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
-import { createOmeTiff } from '../storage/tiff/writer.ts'
 import type { EnhanceResult, ModelledRequest } from './enhance-file.ts'
+import { createResult, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
-import { freeName, stem } from './output-names.ts'
+import { beside, freeName, stem } from './output-names.ts'
 import { type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { doneOf } from './throughput.ts'
@@ -50,7 +49,7 @@ export async function enhanceWhole(
   const [first] = parts
   const [shown] = first?.images ?? []
   if (!first || !shown) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
-  const warnings = [...source.notes, ...mismatch(request, source), ...new Set(parts.flatMap(({ provenance }) => provenance.warnings))]
+  const warnings = [...sourceWarnings({ request, source }), ...new Set(parts.flatMap(({ provenance }) => provenance.warnings))]
   const outputs: string[] = []
   for (const [index, { id }] of first.images.entries()) {
     request.signal?.throwIfAborted()
@@ -64,7 +63,7 @@ export async function enhanceWhole(
   const [, , , height = 1, width = 1] = shown.dims
   const before = await reduced({ width: source.width, height: source.height, data: await source.readPlane(0, request.signal) }, largestLook)
   const after: Picture = await reduced({ width, height, data: shown.data.subarray(0, width * height) }, largestLook)
-  const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
+  const preview = request.preview ? beside(output, '.png') : null
   const prediction = { provenance: first.provenance, pixelSizeUm: shown.pixelSizeUm }
   if (preview) await writePreview(preview, { before, after, inputUnits: use.inputUnits, width, name, prediction })
   const told = [...warnings, ...others.map((path) => `Another result is in ${basename(path)}.`)]
@@ -141,33 +140,12 @@ async function write(path: string, images: readonly ResultImage[], origin: Origi
     const of = another === undefined && only !== undefined ? source.channels[only] : ''
     return image.channels.map((channel) => ({ name: of ? `${of} (${channel})` : channel, color: '#ffffff' }))
   })
-  await makeFolder(folder).catch(async (error: unknown) => {
-    throw await storageError(error, folder, folder)
-  })
-  await using writer = await createOmeTiff(path, {
-    name: basename(path, '.ome.tif'),
-    width,
-    height,
-    pixelType: 'float32',
-    sizeZ,
-    sizeC: channels.length,
-    sizeT,
-    pixelSizeUm: first.pixelSizeUm,
-    channels,
-    annotations: {
-      origin: 'Made by a neural network, not measured.',
-      source: name,
-      model: provenance.model,
-      modelName: provenance.modelName,
-      modelVersion: provenance.version,
-      modelSha256: provenance.sha256,
-      provider: provenance.provider,
-      output: first.id,
-      normalisation: 'By the package’s own operations, once for the whole image.',
-      Judged: notJudged,
-      ...Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning])),
-    },
-  })
+  await using writer = await createResult(
+    path,
+    { folder, source: name, provenance, warnings },
+    { width, height, sizeZ, sizeC: channels.length, sizeT, pixelSizeUm: first.pixelSizeUm, channels },
+    { output: first.id, normalisation: 'By the package’s own operations, once for the whole image.', Judged: notJudged },
+  )
   const plane = width * height
   for (let t = 0; t < sizeT; t++)
     for (let z = 0; z < sizeZ; z++)
@@ -179,11 +157,4 @@ async function write(path: string, images: readonly ResultImage[], origin: Origi
         }
       }
   await writer.close()
-}
-
-function mismatch(request: ModelledRequest, source: TiffSource): string[] {
-  const recorded = source.pixelSizeUm
-  const given = request.pixelSizeUm ?? null
-  const differ = recorded !== null && given !== null && Math.abs(given / recorded - 1) > 0.02
-  return differ ? [`The given pixel size of ${given} µm was used; the file says ${recorded} µm.`] : []
 }

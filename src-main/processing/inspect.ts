@@ -6,7 +6,7 @@ import type { Judgement, JudgeRequest, Picture } from '../analysis/trust/judge.t
 import type { AskedSurface } from '../analysis/trust/metadata-guard.ts'
 import { noiseOf } from '../analysis/trust/noise.ts'
 import { perturbations } from '../analysis/trust/perturb.ts'
-import { cut, type Plane, planeOf } from '../analysis/trust/plane.ts'
+import { middleOf, type Plane, planeOf } from '../analysis/trust/plane.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
 import type { RefocusedStack } from '../analysis/trust/through-focus.ts'
 import type { PictureFacts, Training } from '../analysis/trust/training.ts'
@@ -62,12 +62,13 @@ async function inspect(
   signal?: AbortSignal,
 ): Promise<Inspected> {
   const { facts, model } = request
-  const picture = middleOf(request.picture)
+  const inspected = ({ width, height, data }: Picture) => middleOf(planeOf(width, height, data), inspectedSide)
+  const picture = inspected(request.picture)
   const training = await inference.training(model)
   const { ask, stackOf, surface } = await askerFor(request, inference, signal)
   const prediction = await ask(picture)
   const { normalisation, width, height } = prediction
-  const second = request.second ? middleOf(request.second) : null
+  const second = request.second ? inspected(request.second) : null
   const answers = [prediction.image]
   const changes = perturbations(noiseOf(picture), width / picture.width)
   const steps = 1 + changes.length + (second ? 1 : 0) + 1
@@ -132,12 +133,6 @@ async function askerFor(request: InspectRequest, inference: SeriesInference, sig
     surface: { distanceUm, rangeUm: map.rangeUm },
     stackOf: (input, training) => judgedStack(inference, { model, map, pixelSizeUm, priority, input }, training, signal),
   }
-}
-
-function middleOf({ width, height, data }: Picture): Plane {
-  const whole = planeOf(width, height, data)
-  const [w, h] = [Math.min(width, inspectedSide), Math.min(height, inspectedSide)]
-  return w === width && h === height ? whole : cut(whole, (width - w) >> 1, (height - h) >> 1, w, h)
 }
 
 /** Where the whole is inspected, its own kind of number, which tells where it saturates. */

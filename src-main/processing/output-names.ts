@@ -18,3 +18,8 @@ export async function freeName(folder: string, name: string, ending: string): Pr
     if (!taken) return path
   }
 }
+
+/** The path of a file that goes with a result: its OME-TIFF's with another ending. */
+export function beside(output: string, ending: string): string {
+  return output.replace(/\.ome\.tif$/, ending)
+}

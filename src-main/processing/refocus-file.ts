@@ -11,14 +11,13 @@ import type { Judge } from '../analysis/trust/thread.ts'
 import type { Training } from '../analysis/trust/training.ts'
 import { beyondRange, type DistanceMap } from '../inference/distance-map.ts'
 import type { ImageUse, SeriesInference } from '../inference/inference.ts'
-import { makeFolder, storageError } from '../storage/disk.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
-import { createOmeTiff, type OmeTiffWriter } from '../storage/tiff/writer.ts'
+import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
 import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest } from './enhance-file.ts'
-import { warningsOf } from './enhanced-writer.ts'
+import { createResult, numbered, resultChannels, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
-import { freeName, stem } from './output-names.ts'
+import { beside, freeName, stem } from './output-names.ts'
 import { reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { judgedStack, type Refocused, refocusPlanes } from './refocus-planes.ts'
@@ -69,11 +68,11 @@ export async function refocusFile(
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
   const { first, shown, judged, warnings, words } = await make(task, output)
   const { provenance } = shown
-  const table = judged.length > 1 ? output.replace(/\.ome\.tif$/, '-trust.csv') : null
+  const table = judged.length > 1 ? beside(output, '-trust.csv') : null
   if (table) await writeTrustTable(table, judged)
   const before = await reduced({ width: source.width, height: source.height, data: first }, largestLook)
   const after = await reduced(shown, largestLook)
-  const preview = request.preview ? output.replace(/\.ome\.tif$/, '.png') : null
+  const preview = request.preview ? beside(output, '.png') : null
   if (preview) {
     const prediction = { provenance, pixelSizeUm: shown.pixelSizeUm }
     await writePreview(preview, { before, after, inputUnits, width: shown.width, name, prediction })
@@ -107,7 +106,7 @@ async function make(task: Task, output: string) {
   const together = sizeT > 1 ? distances.length : Math.max(1, Math.floor(largestPart / (2 * width * height * sizeC * growth(task))))
   const look = shownIndex(distances)
   const judged: JudgedPlane[] = []
-  const warnings = new Set<string>(warningsOf(task, { provenance: { warnings: [] } }))
+  const warnings = new Set(sourceWarnings(task))
   const beyond = beyondRange(
     map,
     distances.map((um) => um / map.unitUm),
@@ -148,8 +147,6 @@ async function make(task: Task, output: string) {
     await writer?.[Symbol.asyncDispose]()
   }
 }
-
-const numbered = (warnings: readonly string[]) => Object.fromEntries(warnings.map((warning, index) => [`warning${index + 1}`, warning]))
 
 /** The surface that a person is shown of a stack: the one nearest to the focus, but not in it. */
 function shownIndex(distances: readonly number[]): number {
@@ -235,44 +232,26 @@ function explanationOf({ instruments, verdict }: TrustReport): Finding | null {
   return instrument ? { instrument, reasons: verdict.reasons.filter((reason) => reason.instrument === 'explanation') } : null
 }
 
-/** Of each channel the picture and its error. Rejects with StorageFull or StorageRefused. */
-async function createWriter(
+/** Of each channel the picture and its error. Rejects as `createResult` does; the warnings follow when it is closed. */
+function createWriter(
   path: string,
   { request, source, name, distances }: Task,
   { width, height, pixelSizeUm, scales, provenance }: Refocused,
 ): Promise<OmeTiffWriter> {
-  const channels = source.channels.flatMap((channel) => [
-    { name: channel ? `${channel} (refocused)` : 'refocused', color: '#ffffff' },
-    ...(scales ? [{ name: channel ? `${channel} (error scale)` : 'error scale', color: '#808080' }] : []),
-  ])
+  const { sizeT } = source
+  const channels = resultChannels(source, 'refocused', scales !== null)
   const [first = 0, second = first] = distances
-  await makeFolder(request.outFolder).catch(async (error: unknown) => {
-    throw await storageError(error, request.outFolder, request.outFolder)
-  })
-  return createOmeTiff(path, {
-    name: basename(path, '.ome.tif'),
-    width,
-    height,
-    pixelType: 'float32',
-    sizeZ: distances.length,
-    sizeC: channels.length,
-    sizeT: source.sizeT,
-    pixelSizeUm,
-    zStepUm: second === first ? null : Math.abs(second - first),
-    channels,
-    annotations: {
-      origin: 'Made by a neural network, not measured.',
-      source: name,
-      model: provenance.model,
-      modelName: provenance.modelName,
-      modelVersion: provenance.version,
-      modelSha256: provenance.sha256,
-      provider: provenance.provider,
+  const zStepUm = second === first ? null : Math.abs(second - first)
+  return createResult(
+    path,
+    { folder: request.outFolder, source: name, provenance, warnings: [] },
+    { width, height, sizeZ: distances.length, sizeC: channels.length, sizeT, pixelSizeUm, zStepUm, channels },
+    {
       distances: `${distances.join(', ')} µm from the plane in focus, positive away from the objective`,
       normalisation: 'By the package’s own operations, once for each channel.',
       ...(scales ? { errorScale: "Every second channel is the Laplace scale b of the error, in the image's units." } : {}),
     },
-  })
+  )
 }
 
 /** Times, surfaces, channels. */

@@ -2,7 +2,7 @@
 import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
-import { cut, planeOf } from '../analysis/trust/plane.ts'
+import { middleOf, planeOf } from '../analysis/trust/plane.ts'
 import { judgedDistances, type RefocusedStack } from '../analysis/trust/through-focus.ts'
 import type { Training } from '../analysis/trust/training.ts'
 import { beyondRange, type DistanceMap } from '../inference/distance-map.ts'
@@ -93,10 +93,8 @@ export async function judgedStack(
 ): Promise<RefocusedStack | null> {
   const distancesUm = refocusing ? judgedDistances(refocusing.target, request.map.rangeUm) : []
   if (distancesUm.length < 4) return null
-  const whole = planeOf(input.width, input.height, input.data)
-  const [columns, rows] = [Math.min(judgedSide, whole.width), Math.min(judgedSide, whole.height)]
-  const middle = cut(whole, (whole.width - columns) >> 1, (whole.height - rows) >> 1, columns, rows)
-  const asked = { ...request, width: columns, height: rows, series: [middle.data], distances: distancesUm }
+  const middle = middleOf(planeOf(input.width, input.height, input.data), judgedSide)
+  const asked = { ...request, width: middle.width, height: middle.height, series: [middle.data], distances: distancesUm }
   const { width, height, pixelSizeUm, images } = await refocusPlanes(inference, asked, signal)
   const pixelUm = pixelSizeUm ?? pixelSizesUm[0]
   return pixelUm === undefined ? null : { input: middle, width, height, pixelUm, distancesUm, planes: images }

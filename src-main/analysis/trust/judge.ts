@@ -15,7 +15,7 @@ import { type NoiseModel, noiseOf, noiseOfPair } from './noise.ts'
 import { cut, type Plane, percentileOf, planeOf } from './plane.ts'
 import { resolution } from './resolution.ts'
 import { type Explanation, explain, unexplained } from './squirrel.ts'
-import { explainStack, type RefocusedStack } from './through-focus.ts'
+import { explainStack, type FocusOptics, type RefocusedStack } from './through-focus.ts'
 import type { PictureFacts, Training } from './training.ts'
 import { type Disagreement, disagreementOf, relativeScale, uncertainty } from './uncertainty.ts'
 import { reportOf } from './verdict.ts'
@@ -114,8 +114,15 @@ export function judge(request: JudgeRequest): Judgement {
 function ofStack({ training: { refocusing }, stack, explained }: JudgeRequest, noise: NoiseModel): Finding {
   if (explained) return explained
   if (!refocusing) return noExplanation('This network’s output is not meant to look like its input.', 'not-applicable')
-  const found = stack ? explainStack(stack, refocusing, noise) : null
-  if (!found) return noExplanation('It takes a stack refocused from a picture that is wider than its blur.', 'not-measured')
+  return stack ? judgeStack(stack, refocusing, noise) : noStack
+}
+
+const noStack = noExplanation('It takes a stack refocused from a picture that is wider than its blur.', 'not-measured')
+
+/** Whether a refocused stack explains the picture that it was made of, whose noise is given. */
+export function judgeStack(stack: RefocusedStack, optics: FocusOptics, noise: NoiseModel): Finding {
+  const found = explainStack(stack, optics, noise)
+  if (!found) return noStack
   return stackExplanation(found.fit, extreme(unexplained(found.fit, found.noise, limits.stackTolerance)))
 }
 

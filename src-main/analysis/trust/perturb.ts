@@ -79,21 +79,24 @@ function moved({ width, height, data }: Plane, dx: number, dy: number): Plane {
   }
 }
 
-/** Box & Muller (1958) on a small generator (mulberry32): the same copy every time. */
+/** The same copy every time. */
 function noisy({ width, height, data }: Plane, noise: NoiseModel, seed: number): Plane {
+  const uniform = mulberry32(seed)
+  return { width, height, data: data.map((value) => value + Math.sqrt(varianceAt(noise, value)) * normal(uniform)) }
+}
+
+/** A small generator of even numbers from 0 to 1. */
+export function mulberry32(seed: number): () => number {
   let state = seed
-  const uniform = () => {
+  return () => {
     state = (state + 0x6d2b79f5) | 0
     let t = Math.imul(state ^ (state >>> 15), 1 | state)
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
     return ((t ^ (t >>> 14)) >>> 0) / 4294967296
   }
-  return {
-    width,
-    height,
-    data: data.map((value) => {
-      const normal = Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())
-      return value + Math.sqrt(varianceAt(noise, value)) * normal
-    }),
-  }
+}
+
+/** A normal number of two even ones (Box & Muller 1958). */
+export function normal(uniform: () => number): number {
+  return Math.sqrt(-2 * Math.log(1 - uniform())) * Math.cos(2 * Math.PI * uniform())
 }

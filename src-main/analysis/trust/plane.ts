@@ -21,6 +21,13 @@ export function cut({ width: stride, data }: Plane, left: number, top: number, w
   return { width, height, data: part }
 }
 
+/** The middle of a picture, at most `longest` pixels wide and high; the picture itself where it fits. */
+export function middleOf(picture: Plane, longest: number): Plane {
+  const [width, height] = [Math.min(picture.width, longest), Math.min(picture.height, longest)]
+  if (width === picture.width && height === picture.height) return picture
+  return cut(picture, (picture.width - width) >> 1, (picture.height - height) >> 1, width, height)
+}
+
 /** Linear interpolation between order statistics, as numpy's `percentile` does. `sorted` ascending. */
 export function percentileOf(sorted: ArrayLike<number>, percent: number): number {
   const rank = (percent / 100) * (sorted.length - 1)

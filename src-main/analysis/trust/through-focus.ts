@@ -36,16 +36,16 @@ export interface RefocusedStack {
   readonly planes: readonly Float32Array[]
 }
 
-/**
- * Distances that are asked for to judge a network by, µm, within what it was trained for. A widefield plane at the input's own focus may repeat the
- * input, so it is left out.
- */
+/** Distances that are asked for to judge a network by, µm, within what it was trained for. */
 export function judgedDistances(target: FocusOptics['target'], [low, high]: readonly [number, number]): number[] {
-  return [-8, -6, -4, -2, 0, 2, 4, 6, 8].filter((um) => um >= low && um <= high && (um !== 0 || target === 'confocal'))
+  return [-8, -6, -4, -2, 0, 2, 4, 6, 8].filter((um) => um >= low && um <= high && tells(um, target))
 }
 
-/** Widefield planes nearer to the input's own than this are not looked at. */
-const nearest = 1
+/** Whether a plane says more than the input: a widefield one that lies nearer to the input's own than 1 µm may repeat it. */
+function tells(distanceUm: number, target: FocusOptics['target']): boolean {
+  return target === 'confocal' || Math.abs(distanceUm) >= 1
+}
+
 /** Heights of the specimen lie so far apart and reach so far beyond the outermost planes. */
 const layerUm = 1
 const beyondUm = 3
@@ -111,8 +111,7 @@ function solve(matrix: readonly (readonly number[])[], right: readonly number[])
 
 /** The stack as the microscope would show it with the focus at 0. Its sides must suit a transform. */
 export function backAtFocus({ width, height, pixelUm, distancesUm, planes }: Omit<RefocusedStack, 'input'>, optics: FocusOptics): Plane {
-  const apart = optics.target === 'widefield' ? nearest : 0
-  const used = distancesUm.flatMap((distance, index) => (Math.abs(distance) >= apart ? [index] : []))
+  const used = distancesUm.flatMap((distance, index) => (tells(distance, optics.target) ? [index] : []))
   const weights = weightsOf(
     used.map((index) => distancesUm[index] as number),
     optics,

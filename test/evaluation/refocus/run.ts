@@ -4,14 +4,14 @@
  * from, on other seeds, true stacks alone. `--volumes n`: so many.
  */
 import { join } from 'node:path'
-import { stackExplanation } from '#main/analysis/trust/explanation.ts'
-import { limits } from '#main/analysis/trust/limits.ts'
+import { judgeStack } from '#main/analysis/trust/judge.ts'
 import { noiseOf } from '#main/analysis/trust/noise.ts'
+import { mulberry32, normal } from '#main/analysis/trust/perturb.ts'
 import { type Plane, percentileOf } from '#main/analysis/trust/plane.ts'
-import { unexplained } from '#main/analysis/trust/squirrel.ts'
-import { explainStack, judgedDistances } from '#main/analysis/trust/through-focus.ts'
+import { judgedDistances, type RefocusedStack } from '#main/analysis/trust/through-focus.ts'
 import { startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
+import { judgedStack } from '#main/processing/refocus-planes.ts'
 import { type Emitter, seenAt } from '#test/helpers/volume.ts'
 import { writeBetween } from '../trust/table.ts'
 
@@ -27,28 +27,18 @@ const volumes = at < 0 ? (calibrating ? 60 : 200) : Number(process.argv[at + 1])
 const firstSeed = calibrating ? 900_000 : 60_000
 
 await using inference = startInference({ modelsFolders: [join(rootFolder, 'models')], provider: 'cpu' })
-const { refocusing, pixelSizesUm } = await inference.training(model)
-if (!refocusing || pixelSizesUm[0] === undefined) throw new Error(`${model} does not say what it refocuses.`)
+const training = await inference.training(model)
+const { refocusing, pixelSizesUm } = training
+const { distance } = await inference.useOf(model)
+if (!refocusing || !distance || pixelSizesUm[0] === undefined) throw new Error(`${model} does not say what it refocuses.`)
 const optics = refocusing
+const map = distance
 const foci = judgedDistances('confocal', [-10, 10]) // with the plane in focus, of which the input is made
 const [pixelUm] = pixelSizesUm
 
-/** Mulberry32: even numbers from 0 to 1. */
-function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
-
-const normal = (draw: () => number) => Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw())
-
 /** Points, filled balls of 1-4 µm and strands, few or many, anywhere within ±9 µm. */
 function specimen(seed: number): Emitter[] {
-  const draw = random(seed)
+  const draw = mulberry32(seed)
   const emitters: Emitter[] = []
   const add = (x: number, y: number, z: number, light: number) => {
     const place = (value: number) => ((Math.round(value / pixelUm) % side) + side) % side
@@ -84,22 +74,16 @@ function specimen(seed: number): Emitter[] {
 
 /** A photograph in ADU: shot noise as its Gaussian, read noise. */
 function photograph(photons: Plane, seed: number): Plane {
-  const draw = random(seed + 7_000_000)
+  const draw = mulberry32(seed + 7_000_000)
   const noisy = (value: number) => value + Math.sqrt(Math.max(0, value) + camera.readNoise ** 2) * normal(draw)
   return { ...photons, data: photons.data.map((value) => Math.round(camera.offset + noisy(value) / camera.gain)) }
 }
 
-async function refocused(input: Plane): Promise<Plane[]> {
-  const pixels = side * side
-  const data = new Float32Array(2 * pixels * foci.length)
-  for (const [i, distance] of foci.entries()) {
-    data.set(input.data, 2 * pixels * i)
-    data.fill(distance / 10, 2 * pixels * i + pixels, 2 * pixels * (i + 1))
-  }
-  const dims = [foci.length, 2, 1, side, side] as const
-  const { images } = await inference.predictImage({ model, dims, data, pixelSizeUm: pixelUm, priority: 'batch' })
-  const values = images[0]?.data ?? new Float32Array()
-  return foci.map((_, i) => ({ width: side, height: side, data: values.slice(2 * pixels * i, 2 * pixels * i + pixels) }))
+/** What the network makes of a picture, as the application asks for it to judge it. */
+async function refocused(input: Plane): Promise<RefocusedStack> {
+  const stack = await judgedStack(inference, { model, map, pixelSizeUm: pixelUm, priority: 'batch', input }, training)
+  if (!stack) throw new Error(`${model} cannot be judged.`)
+  return stack
 }
 
 interface Judged {
@@ -108,15 +92,23 @@ interface Judged {
   readonly flagged: boolean
 }
 
-function judged(input: Plane, planes: readonly Plane[]): Judged {
-  const stack = { input, width: side, height: side, pixelUm, distancesUm: foci, planes: planes.map(({ data }) => data) }
-  const found = explainStack(stack, optics, noiseOf(input))
-  if (!found) throw new Error('The picture is too small.')
-  const spots = unexplained(found.fit, found.noise, limits.stackTolerance)
-  const spot = spots.reduce((most, value) => (Math.abs(value) > Math.abs(most) ? value : most), 0)
-  const { instrument, reasons } = stackExplanation(found.fit, spot)
-  const share = instrument.readings.find(({ id }) => id === 'rsp-share')?.value
-  return { share: typeof share === 'number' ? share : 0, spot, flagged: reasons.length > 0 }
+const stackOf = (input: Plane, planes: readonly Plane[]): RefocusedStack => ({
+  input,
+  width: side,
+  height: side,
+  pixelUm,
+  distancesUm: foci,
+  planes: planes.map(({ data }) => data),
+})
+
+function judged(stack: RefocusedStack): Judged {
+  const { instrument, reasons } = judgeStack(stack, optics, noiseOf(stack.input))
+  const figure = (id: string) => {
+    const value = instrument.readings.find((reading) => reading.id === id)?.value
+    if (typeof value !== 'number') throw new Error('The picture is too small.')
+    return value
+  }
+  return { share: figure('rsp-share'), spot: figure('spot'), flagged: reasons.length > 0 }
 }
 
 const kinds = [
@@ -131,7 +123,7 @@ const results = new Map<string, Judged[]>(kinds.map((kind) => [kind, []]))
 
 for (let n = 0; n < volumes; n++) {
   const seed = firstSeed + n
-  const draw = random(seed + 3_000_000)
+  const draw = mulberry32(seed + 3_000_000)
   const emitters = specimen(seed)
   const photons = levels[n % levels.length] as number
   const show = (which: readonly Emitter[]) => seenAt(which, foci, optics, side, pixelUm, 0)
@@ -144,7 +136,7 @@ for (let n = 0; n < volumes; n++) {
     }))
   const infocus = truth[foci.indexOf(0)] as Plane
   const input = photograph({ ...infocus, data: infocus.data.map((value) => (value / peak) * photons + ground * (photons / 1000)) }, seed)
-  const put = (kind: (typeof kinds)[number], planes: readonly Plane[]) => results.get(kind)?.push(judged(input, planes))
+  const put = (kind: (typeof kinds)[number], planes: readonly Plane[]) => results.get(kind)?.push(judged(stackOf(input, planes)))
   put('true stack', lit(truth))
   if (calibrating) continue
   const [cx, cy, cz] = [60 + 96 * draw(), 60 + 96 * draw(), (draw() < 0.5 ? -1 : 1) * (3 + 5 * draw())]
@@ -170,7 +162,7 @@ for (let n = 0; n < volumes; n++) {
   put('a third of the light left out', lit(show(kept)))
   put('the stack of another specimen', lit(show(specimen(seed + 500_000))))
   put('the two sides exchanged', lit([...truth].reverse()))
-  put(`made by ${model}`, await refocused(input))
+  results.get(`made by ${model}`)?.push(judged(await refocused(input)))
   if (n % 20 === 19) console.error(`${n + 1} of ${volumes}`)
 }
 
