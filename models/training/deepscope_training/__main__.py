@@ -22,7 +22,8 @@ def parse(arguments):
     parser.add_argument("--steps", type=int, help="train up to this step")
     parser.add_argument("--threads", type=int, default=0, help="PyTorch threads (default: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work: every batch of a training, the fields of a pool")
-    parser.add_argument("--initial", type=Path, help="a checkpoint whose weights a new training begins with")
+    parser.add_argument("--initial", type=Path, help="a checkpoint, or the folder of a package, whose weights a new training begins with")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of the convolutions while a network learns; bfloat16 is quicker where the processor has it")
     parser.add_argument("--fields", type=int, help="evaluate on so many fields instead of the configuration's number")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
@@ -115,21 +116,21 @@ def teach(options, config, work, pool_folder):
     adversarial = [False, True] if kinds.of(config).critic(config) else [False]
     if options.workers > 1:
         torch.set_num_threads(1)
-    for second in adversarial:
-        members = []
-        if options.workers > 1 and options.rank == 0:
-            work.mkdir(parents=True, exist_ok=True)
-            limits = [["--" + name, str(getattr(options, name))] for name in ("minutes", "steps", "initial") if getattr(options, name)]
-            members = crew.start(options.workers, work, [options.package, "--work", str(work), "--pool", str(pool_folder), *sum(limits, [])])
-        try:
+    members = []
+    if options.workers > 1 and options.rank == 0:
+        limits = [["--" + name, str(getattr(options, name))] for name in ("minutes", "steps", "initial", "precision") if getattr(options, name)]
+        stages = [work / "adversarial" if second else work for second in adversarial]
+        members = crew.start(options.workers, stages, [options.package, "--work", str(work), "--pool", str(pool_folder), *sum(limits, [])])
+    try:
+        for second in adversarial:
             train.run(
                 config, work, pool_folder, options.minutes, options.steps, source=options.package, rank=options.rank, workers=options.workers,
-                initial=options.initial, adversarial=second,
+                initial=options.initial, adversarial=second, precision=options.precision,
             )  # fmt: skip
-        finally:
-            for member in members:
-                member.terminate()
-                member.wait()
+    finally:
+        for member in members:
+            member.terminate()
+            member.wait()
 
 
 if __name__ == "__main__":

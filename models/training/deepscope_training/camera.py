@@ -32,7 +32,7 @@ def requantise(image, levels=255):
 def photograph(source, target, settings, generator, photons=None, background=None):
     """One noisy image (ADU) of the expectation `source`, and the noise-free `target` in the same units; settings: the camera
     section of a configuration; photons and background replace its random draw."""
-    photons = photons or log_uniform(generator, *settings.photons)
+    photons = photons or log_uniform(generator, *settings.photons, settings.dim)
     background = log_uniform(generator, *settings.background) if background is None else background
     offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
     image = read_out(photons * (source + background), offset, gain, read_noise, generator)

@@ -41,10 +41,12 @@ class Crew:
             distributed.destroy_process_group()
 
 
-def start(size, folder, arguments):
-    """Start members 1…size-1 of a crew as processes of the same command line; the caller becomes the leader."""
-    meeting = Path(folder) / "crew"
-    meeting.unlink(missing_ok=True)
+def start(size, stages, arguments):
+    """Start members 1…size-1 of a crew as processes of the same command line; the caller becomes the leader. They meet once in the folder of every
+    stage of the training, one after the other."""
+    for folder in stages:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "crew").unlink(missing_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1]), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "deepscope_training", "train", *arguments, "--workers", str(size)]
     return [subprocess.Popen([*command, "--rank", str(rank)], env=environment, stdin=subprocess.DEVNULL, start_new_session=True) for rank in range(1, size)]

@@ -21,9 +21,10 @@ def normalise(image, percentiles):
     return (image - low) / scale, low, scale
 
 
-def log_uniform(generator, low, high):
-    return math.exp(uniform(generator, math.log(low), math.log(high)))
+def log_uniform(generator, low, high, power=1.0):
+    return math.exp(uniform(generator, math.log(low), math.log(high), power))
 
 
-def uniform(generator, low, high):
-    return low + (high - low) * float(torch.rand((), generator=generator))
+def uniform(generator, low, high, power=1.0):
+    """Between low and high; a power above 1 draws low values more often."""
+    return low + (high - low) * float(torch.rand((), generator=generator)) ** power

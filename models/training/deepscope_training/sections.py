@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera:
+    """Ranges that every photograph of the training draws from. dim: exponent of the uniform number that photons are drawn with: above 1, dim light is more often."""
+
     photons: list
     background: list
     offset: list
@@ -12,6 +14,7 @@ class Camera:
     read_noise: list
     hot_pixels: float
     eight_bit: float
+    dim: float = 1.0
 
 
 @dataclass(frozen=True)

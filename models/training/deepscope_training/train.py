@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from . import config as configuration, feeder, kinds, pool, states
+from . import config as configuration, feeder, initial as beginnings, kinds, pool, states
 from .crew import Crew
 from .errors import TrainingError, only_one, writing
 
@@ -44,6 +44,17 @@ def start_pool(folder, name):
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: os.nice(15))
 
 
+def reduced(network, device, precision):
+    """`network` as a function whose convolutions compute with `precision` and whose answers are float32."""
+
+    def answer(*tensors):
+        with torch.autocast(device, precision):
+            given = network(*tensors)
+        return tuple(g.float() for g in given) if isinstance(given, tuple) else given.float()
+
+    return answer
+
+
 @torch.no_grad()
 def validate(config, network, tensors):
     """The parts of the loss on the validation tensors, means over pieces of eight examples."""
@@ -54,13 +65,14 @@ def validate(config, network, tensors):
     return {key: sum(p[key] for p in parts) / len(parts) for key in parts[0]}
 
 
-def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report=print, source=None, rank=0, workers=1, initial=None, adversarial=False):
+def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report=print, source=None, rank=0, workers=1, initial=None, adversarial=False, precision="float32"):
     """Train `config` in `folder` from the checkpoint there, or from the beginning. Returns the network.
 
-    minutes: end then, the rate falling accordingly (time before an interruption counts); steps: end at that step. initial: a checkpoint whose weights
-    a new run begins with. grow: let another process go on making fields. rank, workers: this process's place in a crew (crew.py) that shares
-    every batch; only rank 0 writes. The folder receives checkpoint.pt and loss.csv, and fork.pt, the state at `training.adversarial.begin` where the
-    configuration has an adversary. adversarial: go on from there with it, in the folder `adversarial` within.
+    minutes: end then, the rate falling accordingly (time before an interruption counts); steps: end at that step. initial: a checkpoint or a package whose
+    weights a new run begins with. precision: of the network's convolutions while it learns; weights, loss and validation are float32. grow: let another
+    process go on making fields. rank, workers: this process's place in a crew (crew.py) that shares every batch; only rank 0 writes. The folder receives
+    checkpoint.pt and loss.csv, and fork.pt, the state at `training.adversarial.begin` where the configuration has an adversary. adversarial: go on from
+    there with it, in the folder `adversarial` within.
     """
     folder, training, kind = Path(folder), config.training, kinds.of(config)
     fork = folder / "fork.pt"
@@ -69,8 +81,10 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    crew = Crew(rank, workers, folder)  # before anything is read: the leader comes here when what it read or wrote before is in place
     torch.manual_seed(config.seed)
-    network = kind.build(config).to(device)
+    network = kind.build(config).to(device, memory_format=torch.channels_last)
+    answer = network if precision == "float32" else reduced(network, device, getattr(torch, precision))
     optimiser = torch.optim.Adam(network.parameters(), lr=training.rate, betas=(0.9, 0.99))
     adversary = kind.critic(config)
     forks = adversary is not None and not adversarial
@@ -87,12 +101,11 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         if rank == 0:
             report(f"Going on from step {step}.")
     elif initial:
-        began = weights_of(initial, network)
+        began = beginnings.weights(initial, network)
     last = training.steps if steps is None else steps
     lock = only_one(folder) if rank == 0 else None
     if rank == 0:
         pool.fill(config, pool_folder, count=training.validation_fields + config.data.least, report=report)
-    crew = Crew(rank, workers, folder)
     grower = start_pool(pool_folder, source or config.name) if grow and rank == 0 else None
     fields, count = pool.Pool(pool_folder), pool.available(pool_folder, config.data.fields)
     food = feeder.Feeder(config, pool_folder, fields, training.validation_fields, rank, workers)
@@ -103,7 +116,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         def store(path=checkpoint):
             if rank > 0:
                 return
-            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began}
+            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began, "precision": precision}
             if adversary:
                 state["adversary"] = adversary.state_dict()
             states.save(path, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})
@@ -126,7 +139,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
             for group in optimiser.param_groups:
                 group["lr"] = rate_at(progress(), step, training)
             tensors = tuple(t.to(device, non_blocking=True) for t in food.take(step, count))
-            total, parts = kind.loss(config, network, tensors, adversary)
+            total, parts = kind.loss(config, answer, tensors, adversary)
             if not torch.isfinite(total):
                 raise TrainingError(f"The loss is not finite at step {step}; lower the rate ({training.rate}) and resume from the last checkpoint.")
             optimiser.zero_grad(set_to_none=True)
@@ -159,19 +172,6 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
                 os.killpg(grower.pid, signal.SIGTERM)
             grower.wait()
     return network
-
-
-def weights_of(path, network):
-    """Begin `network` with the weights of another run's checkpoint. Returns what the package says of it."""
-    path = Path(path)
-    if not path.is_file():
-        raise TrainingError(f"There is no checkpoint {path} to begin with.")
-    state = states.load(path, "checkpoint", ("network", "config", "step"))
-    try:
-        network.load_state_dict(state["network"])
-    except RuntimeError as error:
-        raise TrainingError(f"The weights of {path} do not fit this network; begin with a checkpoint of the same 'network' section.") from error
-    return {"package": state["config"]["name"], "step": state["step"]}
 
 
 def append_curve(path, rows, step):

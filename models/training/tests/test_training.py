@@ -4,6 +4,7 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import errno
+import importlib.util
 import io
 import multiprocessing
 import subprocess
@@ -16,7 +17,8 @@ import numpy as np
 import torch
 import yaml
 
-from deepscope_training import __main__ as command, config as configuration, kinds, losses, package, pool, superres, train
+from deepscope_training import __main__ as command, config as configuration, initial, kinds, losses, package, pool, superres, train
+from deepscope_training.normalisation import normalise
 from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
 
@@ -104,6 +106,27 @@ class Interruption(unittest.TestCase):
         for name, value in alone.items():
             torch.testing.assert_close(torch.tensor(together[name]), value, rtol=1e-3, atol=1e-4)
 
+    def test_a_crew_learns_with_the_adversary_too(self):
+        """Members outlive the first stage and meet again in the second, which starts from what the leader left."""
+        small_one, work = small.adversarial(), self.folder / "both"
+        description = self.folder / "both.yaml"
+        description.write_text(yaml.safe_dump(configuration.as_dict(small_one)), encoding="utf-8")
+        arguments = ["train", str(description), "--work", str(work), "--pool", str(self.pool), "--workers", "2"]
+        done = subprocess.run([sys.executable, "-m", "deepscope_training", *arguments], cwd=PACKAGE.parent, capture_output=True, text=True, timeout=240)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        steps = [train.read_checkpoint(folder / "checkpoint.pt", small_one)["step"] for folder in (work, work / "adversarial")]
+        self.assertEqual(steps, [8, 8])
+
+    def test_half_the_precision_learns_the_same(self):
+        """bfloat16 has 8 bits of mantissa: after a few steps the weights differ by less than they have moved, and they are float32."""
+        before = kinds.of(self.config).build(self.config).state_dict()
+        whole, half = (self.train(p, steps=4, precision=p).state_dict() for p in ("float32", "bfloat16"))
+        for name, value in whole.items():
+            self.assertEqual(half[name].dtype, torch.float32)
+        moved, apart = (sum(float((a[n] - whole[n]).square().sum()) for n in whole) for a in (before, half))
+        self.assertLess(apart, 0.25 * moved)
+        self.assertEqual(train.read_checkpoint(self.folder / "bfloat16" / "checkpoint.pt", self.config)["precision"], "bfloat16")
+
     def test_damaged_checkpoint(self):
         self.train("damaged", steps=2)
         path = self.folder / "damaged" / "checkpoint.pt"
@@ -148,6 +171,43 @@ class Interruption(unittest.TestCase):
         pool.path_of(self.pool, 3).write_bytes(b"nothing")
         with self.assertRaisesRegex(TrainingError, "Field 000003.npz of the pool cannot be read"):
             pool.Pool(self.pool)[3]
+
+
+@unittest.skipUnless(importlib.util.find_spec("onnx"), "python3-onnx is not installed")
+class Beginnings(unittest.TestCase):
+    """A new training begins with weights that exist already."""
+
+    def build(self, name):
+        config = configuration.load(name)
+        return kinds.of(config).build(config)
+
+    def test_a_shipped_package_gives_its_weights(self):
+        """The network that begins with them answers what the package's own test tensors say."""
+        folder = configuration.PACKAGES / "widefield-sr"
+        network = self.build("widefield-sr")
+        origin = initial.weights(folder, network)
+        self.assertEqual(origin["package"], "widefield-sr")
+        self.assertGreater(origin["step"], 0)
+        raw, wanted = (torch.from_numpy(np.load(folder / f"test-{name}.npy")) for name in ("input", "output"))
+        with torch.no_grad():
+            given = network(normalise(raw[0, 0], configuration.load("widefield-sr").normalisation.percentiles)[0][None, None])
+        torch.testing.assert_close(given, wanted, rtol=1e-3, atol=1e-3)
+
+    def test_a_package_whose_export_folds_weights_is_refused(self):
+        with self.assertRaisesRegex(TrainingError, "has no weights named .*begin with a package of the same 'network' section, or a checkpoint"):
+            initial.weights(configuration.PACKAGES / "localization", self.build("localization"))
+
+    def test_a_package_of_another_size_is_refused(self):
+        with self.assertRaisesRegex(TrainingError, "do not fit this network|has no weights named"):
+            initial.weights(configuration.PACKAGES / "widefield-sr", self.build("large/widefield-sr"))
+
+    def test_a_folder_that_is_no_package_is_refused(self):
+        with self.assertRaisesRegex(TrainingError, "holds no model.onnx and metrics.json that can be read"):
+            initial.weights(small.scratch(self), self.build("widefield-sr"))
+
+    def test_no_checkpoint_to_begin_with(self):
+        with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):
+            initial.weights(small.scratch(self) / "checkpoint.pt", self.build("widefield-sr"))
 
 
 class Command(unittest.TestCase):

@@ -16,7 +16,7 @@ class Optics:
     sectioned: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Camera(sections.Camera):
     saturated: float
 

@@ -72,6 +72,7 @@ class Network(nn.Module):
 
         The running figures are used while training as well: those of a batch of sixteen would be noise in every answer.
         """
+        features = features.float()  # its convolutions may have computed with less
         features = features / (features.mean((1, 2, 3), keepdim=True) + FAINT)
         norm = self.scale
         if self.training:
