@@ -14,11 +14,12 @@ def texture(rng, scene, finest, coarsest, contrast):
     return np.exp(contrast * noise_field(rng, scene.size, scene.step, rng.uniform(0, 2.5), finest, coarsest))
 
 
-def tubes(rng, cell, x, y, direction, length, persistence, spacing=0.1):
-    """Chains that begin at points (count, 1) in a given direction: x, y, of shape (count, points); persistence per chain or one."""
+def tubes(rng, cell, x, y, direction, length, persistence, spacing=0.1, bow=0.0):
+    """Chains that begin at points (count, 1) in a given direction: x, y, of shape (count, points); persistence and bow, a steady
+    curvature in radians per µm, per chain or one for all."""
     points = max(2, int(length / spacing))
     bend = np.sqrt(spacing / np.asarray(persistence, float))
-    angle = direction + np.cumsum(rng.normal(0, 1, (len(x), points)) * bend, 1)
+    angle = direction + np.cumsum(rng.normal(0, 1, (len(x), points)) * bend + np.asarray(bow, float) * spacing, 1)
     return x + np.cumsum(np.cos(angle), 1) * spacing, y + np.cumsum(np.sin(angle), 1) * spacing
 
 
@@ -98,7 +99,44 @@ def reticulum(rng, cell):
 
 
 def golgi(rng, cell):
-    """Ribbons and stacks beside the nucleus: compact, a crescent, or broken into pieces; a few vesicles and little haze."""
+    """Ribbons and stacks beside the nucleus: compact, a crescent, broken into pieces, or cisternae side by side; a few vesicles and little haze."""
+    if rng.random() < 0.35:
+        cisternae(rng, cell)
+    else:
+        ribbons(rng, cell)
+    if rng.random() < 0.6:
+        total = float(cell.scene.planes.sum())
+        count = int(log_uniform(rng, 3, 40))
+        x, y = cell.scatter(rng, np.exp(-np.maximum(cell.from_nucleus, 0) / 4) * cell.cytoplasm, count)
+        spheres(rng, cell, x, y, rng.uniform(0.08, 0.25), total * rng.uniform(0.01, 0.15) / count, points=12)
+
+
+def cisternae(rng, cell):
+    """One to eight stacks about the cell's Golgi side, each of two to six cisternae that run side by side for 0.8-9 µm, bowed towards the nucleus or any other way."""
+    scene, stacks = cell.scene, int(rng.integers(1, 9))
+    spread = cell.nucleus_radius * rng.uniform(0.1, 0.5)
+    for _ in range(stacks):
+        around = cell.flank + rng.normal(0, rng.uniform(0.1, 0.7))
+        out = cell.nucleus_radius + np.abs(rng.normal(0, 1)) * spread + rng.uniform(0.2, 1)
+        middle = np.array([cell.nx + out * np.cos(around), cell.ny + out * np.sin(around)])
+        along = around + np.pi / 2 + rng.normal(0, rng.uniform(0.05, 0.8))
+        length, layers, apart = log_uniform(rng, 0.8, 9), int(rng.integers(2, 7)), rng.uniform(0.15, 0.5)
+        bow = rng.normal(1, 0.5) / out if rng.random() < 0.7 else rng.normal(0, 0.3)
+        offset = (np.arange(layers)[:, None] - (layers - 1) / 2) * apart
+        turned = along - bow * length / 2  # so that the middle runs along
+        x = middle[0] - length / 2 * np.cos(along) - offset * np.sin(along) + rng.normal(0, 0.1, offset.shape)
+        y = middle[1] - length / 2 * np.sin(along) + offset * np.cos(along) + rng.normal(0, 0.1, offset.shape)
+        x, y = tubes(rng, cell, x, y, turned, length, log_uniform(rng, 3, 100), bow=bow)
+        gaps = rng.random((layers, 1 + x.shape[1] // 6)).repeat(6, 1)[:, : x.shape[1]] > rng.uniform(0, 0.3)
+        kept = cell.at(cell.cytoplasm | (cell.from_nucleus > -1), x, y) * gaps * rng.lognormal(0, 0.4, (layers, 1))
+        z = rng.normal(0, 0.35) * scene.depth + 0 * x
+        thick = log_uniform(rng, 0.05, 0.2)
+        for _ in range(3):
+            scene.splat(x + rng.normal(0, thick, x.shape), y + rng.normal(0, thick, x.shape), z, kept / 3)
+
+
+def ribbons(rng, cell):
+    """Four to sixty winding pieces, in a heap or a crescent."""
     scene = cell.scene
     spread = cell.nucleus_radius * rng.uniform(0.15, 0.5)
     pieces = int(log_uniform(rng, 4, 60))
@@ -114,11 +152,6 @@ def golgi(rng, cell):
     thick = log_uniform(rng, 0.08, 0.35)
     for _ in range(3):
         scene.splat(x + rng.normal(0, thick, x.shape), y + rng.normal(0, thick, x.shape), z, kept / 3)
-    if rng.random() < 0.6:
-        total = float(kept.sum())
-        count = int(log_uniform(rng, 3, 40))
-        x, y = cell.scatter(rng, np.exp(-np.maximum(cell.from_nucleus, 0) / 4) * cell.cytoplasm, count)
-        spheres(rng, cell, x, y, rng.uniform(0.08, 0.25), total * rng.uniform(0.01, 0.15) / count, points=12)
 
 
 def lysosome(rng, cell):
@@ -136,8 +169,8 @@ def lysosome(rng, cell):
 
 
 def endosome(rng, cell):
-    """60-500 small vesicles below 0.25 µm radius of very unequal brightness, all over the cell, in a haze of the cytosol."""
-    count = int(log_uniform(rng, 60, 500))
+    """60-900 small vesicles below 0.25 µm radius of very unequal brightness, all over the cell, in a haze of the cytosol."""
+    count = int(log_uniform(rng, 60, 900))
     density = cell.cytoplasm * (0.15 + np.exp(-np.maximum(cell.from_nucleus, 0) / (cell.radius * log_uniform(rng, 0.4, 3))))
     x, y = cell.scatter(rng, density * (cell.edge > 0.2), count)
     radius = np.clip(log_uniform(rng, 0.06, 0.2) * rng.lognormal(0, 0.4, (len(x), 1)), 0.03, 0.45)
@@ -149,7 +182,7 @@ def endosome(rng, cell):
         spread = rng.uniform(0.6, 2)
         x, y = (c + rng.normal(0, spread, (dots, 1)) for c in (cell.gx, cell.gy))
         spheres(rng, cell, x, y, 0.12, cell.at(cell.cytoplasm, x, y) * total / count, points=10)
-    haze(rng, cell, total * log_uniform(rng, 0.15, 1.5))
+    haze(rng, cell, total * log_uniform(rng, 0.15, 6))
 
 
 def mitochondria(rng, cell):
@@ -180,7 +213,8 @@ def actin(rng, cell):
         count = int(log_uniform(rng, 10, 120))
         x, y = cell.scatter(rng, cell.body.astype(float), count)
         main = rng.uniform(0, np.pi) + rng.normal(0, rng.uniform(0.03, 0.35), x.shape)
-        x, y = tubes(rng, cell, x, y, main, rng.uniform(0.8, 2.5) * cell.radius, log_uniform(rng, 100, 3000))
+        bow = rng.normal(0, 0.03) if rng.random() < 0.5 else 0.0  # fibres that bend together
+        x, y = tubes(rng, cell, x, y, main, rng.uniform(0.5, 2.5) * cell.radius, log_uniform(rng, 100, 3000), bow=bow)
         shift = (x.shape[1] - 1) / 2 * 0.1
         x, y = x - shift * np.cos(main), y - shift * np.sin(main)
         kept = cell.at(cell.body, x, y) * rng.lognormal(0, 0.6, (len(x), 1)) * fibres
@@ -207,7 +241,8 @@ def microtubules(rng, cell):
     else:
         x, y = cell.scatter(rng, cell.body * np.exp(-np.abs(cell.from_nucleus) / (cell.radius * log_uniform(rng, 0.15, 1))), count)
         direction = np.arctan2(y - cell.ny, x - cell.nx) + rng.normal(0, rng.uniform(0.3, 2), x.shape)
-    x, y = tubes(rng, cell, x, y, direction, rng.uniform(0.8, 2.2) * cell.radius, log_uniform(rng, 8, 80))
+    bow = rng.normal(0, rng.uniform(0, 0.1), x.shape)
+    x, y = tubes(rng, cell, x, y, direction, rng.uniform(0.8, 2.2) * cell.radius, log_uniform(rng, 8, 400), bow=bow)
     inside = cell.at(cell.body & (cell.edge > 0.2), x, y) > 0
     kept = inside * (np.cumsum(~inside, 1) < 8)  # a filament that has left does not come back
     share = np.arange(x.shape[1]) < x.shape[1] * np.sqrt(rng.uniform(0.1, 1, (len(x), 1)))
@@ -276,6 +311,43 @@ def wall(rng, cell):
     cell.volume(np.exp(-np.abs(field) * rng.uniform(3, 9)) * cell.fine(cell.body))
 
 
+def bodies(rng, cell):
+    """Ten to eighty dots of nearly one size and brightness anywhere in the cytoplasm, none the neighbour of another."""
+    x, y = cell.scatter(rng, cell.cytoplasm.astype(float), int(log_uniform(rng, 10, 80)))
+    apart, kept = rng.uniform(0.8, 4), []
+    for place in np.column_stack([x, y]):
+        if all(np.hypot(*(place - other)) > apart for other in kept):
+            kept.append(place)
+    if kept:
+        x, y = np.array(kept).T[:, :, None]
+        spheres(rng, cell, x, y, rng.uniform(0.1, 0.5), rng.lognormal(0, 0.15, x.shape))
+    haze(rng, cell, len(kept) * log_uniform(rng, 0.01, 3))
+
+
+def adhesions(rng, cell):
+    """Focal adhesions: short streaks near the border that point outwards, under a veil."""
+    x, y = cell.scatter(rng, cell.body * np.exp(-cell.edge / rng.uniform(0.8, 4)), int(log_uniform(rng, 15, 150)))
+    direction = np.arctan2(y - cell.cy, x - cell.cx) + rng.normal(0, rng.uniform(0.1, 0.5), x.shape)
+    x, y = tubes(rng, cell, x, y, direction, log_uniform(rng, 0.6, 4), 50)
+    thick = rng.uniform(0.08, 0.3)
+    kept = cell.at(cell.body, x, y) * rng.lognormal(0, 0.4, (len(x), 1))
+    for _ in range(3):
+        cell.scene.splat(x + rng.normal(0, thick, x.shape), y + rng.normal(0, thick, x.shape), -cell.scene.depth + 0 * x, kept)
+    haze(rng, cell, float(kept.sum()) * log_uniform(rng, 0.1, 3))
+
+
+def junctions(rng, cell):
+    """Contacts with a neighbour: a line, smooth or like beads, along the part of the border that faces it (60-150°), and a haze."""
+    scene, edge = cell.scene, cell.fine(cell.edge)
+    yy, xx = (np.mgrid[: scene.size, : scene.size] + 0.5) * scene.step
+    facing = np.cos(np.arctan2(yy - cell.cy, xx - cell.cx) - rng.uniform(0, 2 * np.pi)) > np.cos(np.radians(rng.uniform(30, 75)))
+    line = np.exp(-((edge - 0.3) ** 2) / (2 * rng.uniform(0.15, 0.5) ** 2)) * (cell.fine(cell.body) > 0.3) * facing
+    beads = texture(rng, scene, rng.uniform(0.3, 1), rng.uniform(2, 8), rng.uniform(0, 1.2))
+    picture = (line * beads).astype(np.float32)
+    cell.volume(picture)
+    haze(rng, cell, float(picture.sum()) * log_uniform(rng, 0.1, 4))
+
+
 def envelope(rng, cell):
     """The nuclear membrane: a rim and little else."""
     fine = cell.fine(cell.from_nucleus)
@@ -302,5 +374,5 @@ def spindle(rng, cell):
     haze(rng, cell, log_uniform(rng, 500, 6000))
 
 
-ODD = {f.__name__: f for f in (cytosol, speckles, centrosome, droplets, both, wall)}  # shown in training as none of the nine
+ODD = {f.__name__: f for f in (cytosol, speckles, centrosome, droplets, both, wall, bodies, adhesions, junctions)}  # shown in training as none of the nine
 ODD_VALIDATION = {f.__name__: f for f in (envelope, granules, spindle)}  # only for choosing the score of the unknown; never trained on
