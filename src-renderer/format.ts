@@ -7,6 +7,11 @@ export function fixed(value: number | null | undefined, digits: number): string 
   return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−')
 }
 
+/** With all its digits, and the minus sign of `fixed`. */
+export function signed(value: number): string {
+  return String(value).replace('-', '−')
+}
+
 /** Four significant digits, integers whole. */
 export function intensity(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–'

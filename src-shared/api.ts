@@ -11,6 +11,7 @@ import { z } from './zod.ts'
 const nothing = z.null()
 const id = z.string().min(1).max(200)
 const finite = z.number().finite()
+const surfaceIndex = z.number().int().nonnegative()
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'binary data')
 
 export const settingsSchema = z.object({
@@ -382,9 +383,9 @@ export const api = {
     z.object({ job: id }),
   ),
   'enhance.cancel': call(z.object({ job: id }), nothing, 'anyone'),
-  /** The first plane before and after, at most 2048 pixels wide, to look at. */
+  /** The first plane before and after, at most 2048 pixels wide, to look at; `surface`: another one of those it was refocused to. */
   'enhance.result': call(
-    z.object({ job: id }),
+    z.object({ job: id, surface: surfaceIndex.optional() }),
     z.object({
       before: imageSchema,
       after: imageSchema,
@@ -392,6 +393,8 @@ export const api = {
       inputUnits: z.boolean(),
       /** µm from the focus of the picture before to the surface after; null where it is the same. */
       distanceUm: z.number().nullable(),
+      /** All surfaces of a refocused stack, each with its own verdict; empty for any other result. */
+      surfaces: z.array(z.object({ distanceUm: z.number(), verdict: verdictSchema.nullable() })),
       provenance: provenanceSchema,
     }),
     'anyone',
@@ -399,9 +402,9 @@ export const api = {
 
   /**
    * All instruments, also those that are too slow for live view (some seconds), on the newest live picture or on the first plane of a
-   * finished job. One at a time: rejects with Busy; with BadRequest where there is nothing to inspect.
+   * finished job, refocused to the `surface` that is asked for. One at a time: rejects with Busy; with BadRequest where there is nothing to inspect.
    */
-  'trust.inspect': call(z.object({ job: id.optional() }), inspectionSchema, 'anyone'),
+  'trust.inspect': call(z.object({ job: id.optional(), surface: surfaceIndex.optional() }), inspectionSchema, 'anyone'),
   'models.info': call(z.object({ model: id }), modelDetailsSchema, 'anyone'),
   /** Runs the package's own test. Rejects only where it could not be asked; a failure is a result. */
   'models.test': call(z.object({ model: id }), selfTestSchema),

@@ -94,19 +94,20 @@ export function createServices(parts: HostParts): Services<Api> {
         jobs.cancel(job)
         return null
       },
-      'enhance.result': async ({ job }) => {
-        const { before, after, inputUnits, distanceUm, provenance } = await jobs.result(job)
+      'enhance.result': async ({ job, surface }, { signal }) => {
+        const { before, after, inputUnits, distanceUm, surfaces, provenance } = await jobs.result(job, surface, signal)
         return {
           before: imageOf(before.width, before.height, before.data),
           after: imageOf(after.width, after.height, after.data),
           inputUnits,
           distanceUm,
+          surfaces: surfaces.map(({ distanceUm, verdict }) => ({ distanceUm, verdict })),
           provenance,
         }
       },
 
-      'trust.inspect': async ({ job }, { signal }) => {
-        const request = job === undefined ? livePicture(parts) : await jobPicture(parts, job)
+      'trust.inspect': async ({ job, surface }, { signal }) => {
+        const request = job === undefined ? livePicture(parts) : await jobPicture(parts, job, surface)
         const { report, maps, prediction, picture } = await parts.inspector.inspect(request, signal)
         return {
           report,
@@ -207,8 +208,8 @@ function livePicture({ live, trust, factsOf }: HostParts): InspectRequest {
   return { model, picture: pair.newest, second: pair.before, facts: factsOf(pair.newest) }
 }
 
-async function jobPicture({ jobs }: HostParts, job: string): Promise<InspectRequest> {
-  const { before, facts, provenance, original, distanceUm } = await jobs.result(job)
+async function jobPicture({ jobs }: HostParts, job: string, surface: number | undefined): Promise<InspectRequest> {
+  const { before, facts, provenance, original, distanceUm } = await jobs.result(job, surface)
   if (!original)
     throw new AppError(
       'BadRequest',

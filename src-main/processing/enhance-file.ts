@@ -19,7 +19,7 @@ import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { judgePlane } from './judge-plane.ts'
 import { beside, freeName, stem } from './output-names.ts'
-import { type Picture, reduced } from './picture.ts'
+import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { refocusFile } from './refocus-file.ts'
 import { type Done, doneOf } from './throughput.ts'
@@ -77,8 +77,19 @@ export interface EnhanceResult {
   readonly original: boolean
   /** µm from the focus of `before` to what `after` shows, of a network that refocuses. */
   readonly distanceUm?: number | null
+  /** All surfaces in `output`, of such a network. */
+  readonly surfaces?: readonly Surface[]
   /** The result is in units of the input; false: its values are of another kind. */
   readonly inputUnits: boolean
+}
+
+/** One surface of a refocused stack, of the first channel at the first time. */
+export interface Surface {
+  /** µm from the plane in focus, positive away from the objective. */
+  readonly distanceUm: number
+  readonly verdict: Verdict | null
+  /** Its place in the file. */
+  readonly plane: number
 }
 
 export interface EnhanceParts {
@@ -88,7 +99,6 @@ export interface EnhanceParts {
 
 /** Share of the progress that reading a stack for its normalisation takes. */
 const measuringShare = 0.1
-const largestLook = 2048
 
 /**
  * Enhances every plane with one normalisation for each channel's stack. The output appears under its name only when it is whole; nothing

@@ -11,7 +11,7 @@ import type { EnhanceResult } from './enhance-file.ts'
 import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { type JudgedWindow, judgePlane, middleWindow, windowOf } from './judge-plane.ts'
 import { beside } from './output-names.ts'
-import type { Picture } from './picture.ts'
+import { largestLook, type Picture } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { Reducer } from './reducer.ts'
 import { doneOf } from './throughput.ts'
@@ -20,7 +20,6 @@ import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table
 /** Pixels of a plane, before or after, from which on it is not held in memory: about 4096². */
 const largePlane = 2 ** 24 + 2 ** 20
 const measuringShare = 0.1
-const largestLook = 2048
 
 /** Pixels of a plane on the network's grid, whichever is more before or after. */
 export async function isLarge({ inference, request, source, pixelSizeUm }: Work): Promise<boolean> {

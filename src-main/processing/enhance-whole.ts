@@ -11,13 +11,12 @@ import type { EnhanceResult, ModelledRequest } from './enhance-file.ts'
 import { createResult, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { beside, freeName, stem } from './output-names.ts'
-import { type Picture, reduced } from './picture.ts'
+import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { doneOf } from './throughput.ts'
 
 /** Values of an image that go to the network at once. */
 const largestImage = 2 ** 28
-const largestLook = 2048
 
 const notJudged =
   'Not judged, because the instruments compare one plane with one plane, and do not cover how this network takes or gives its images.'

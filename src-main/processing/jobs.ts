@@ -12,8 +12,9 @@ import type { Surfaces } from '#shared/surfaces.ts'
 import type { Judge } from '../analysis/trust/thread.ts'
 import type { PictureFacts } from '../analysis/trust/training.ts'
 import type { SeriesInference } from '../inference/inference.ts'
-import { enhanceFile } from './enhance-file.ts'
-import type { Picture } from './picture.ts'
+import { openTiff } from '../storage/tiff/open.ts'
+import { enhanceFile, type Surface } from './enhance-file.ts'
+import { largestLook, type Picture, reduced } from './picture.ts'
 import { secondsLeft } from './remaining.ts'
 import { Throughput } from './throughput.ts'
 
@@ -41,6 +42,10 @@ export interface JobResult {
   readonly original: boolean
   /** µm from the focus of `before` to what `after` shows; null = the same surface. */
   readonly distanceUm: number | null
+  /** Of a network that refocuses: any of them can be shown. */
+  readonly surfaces: readonly Surface[]
+  /** Path of the OME-TIFF. */
+  readonly output: string
 }
 
 export interface JobsOptions {
@@ -117,10 +122,13 @@ export class Jobs implements AsyncDisposable {
     void discard(waiting.job)
   }
 
-  /** The first plane before and after. Rejects with Busy while the job runs, BadRequest where there is nothing to show. */
-  async result(id: string): Promise<JobResult> {
+  /**
+   * The first plane before and after, or `surface` of those it was refocused to, read from its file. Rejects with Busy while the job runs, BadRequest
+   * where there is nothing to show, or as `openTiff` does.
+   */
+  async result(id: string, surface?: number, signal?: AbortSignal): Promise<JobResult> {
     const result = this.#results.get(id)
-    if (result) return result
+    if (result) return surface === undefined ? result : await atSurface(result, surface, signal)
     const job = this.#state.value.find((candidate) => candidate.id === id)
     if (!job) throw new AppError('BadRequest', 'There is no such job.')
     if (job.status === 'waiting' || job.status === 'running') throw new AppError('Busy', `${job.file} is not finished yet.`)
@@ -164,6 +172,7 @@ export class Jobs implements AsyncDisposable {
         facts,
         original,
         distanceUm = null,
+        surfaces = [],
       } = await enhanceFile(
         {
           path: job.path,
@@ -188,7 +197,7 @@ export class Jobs implements AsyncDisposable {
         },
         this.options,
       )
-      this.#keep(id, { before, after, inputUnits, provenance, facts, original, distanceUm })
+      this.#keep(id, { before, after, inputUnits, provenance, facts, original, distanceUm, surfaces, output })
       this.#patch(id, { status: 'done', progress: 1, rate: null, remaining: 0, output, warnings: [...warnings], verdict, judged })
     } catch (error) {
       if (isAbort(error)) this.#patch(id, { status: 'cancelled', rate: null, remaining: null })
@@ -207,6 +216,15 @@ export class Jobs implements AsyncDisposable {
   #patch(id: string, change: Partial<Job>): void {
     this.#state.set(this.#state.value.map((job) => (job.id === id ? { ...job, ...change } : job)))
   }
+}
+
+async function atSurface(result: JobResult, index: number, signal?: AbortSignal): Promise<JobResult> {
+  const surface = result.surfaces[index]
+  if (!surface) throw new AppError('BadRequest', `There is no surface ${index + 1} of ${result.surfaces.length}.`)
+  await using source = await openTiff(result.output, signal ? { signal } : {})
+  const { width, height } = source
+  const after = await reduced({ width, height, data: await source.readPlane(surface.plane, signal) }, largestLook)
+  return { ...result, after, distanceUm: surface.distanceUm }
 }
 
 function sentence(error: unknown): string {

@@ -7,6 +7,8 @@ export interface Picture {
   readonly data: Pixels
 }
 
+/** A person is shown no more pixels a side. */
+export const largestLook = 2048
 /** Pixels worked on before others get a turn: about a millisecond. */
 const slice = 1 << 18
 

@@ -14,17 +14,16 @@ import type { ImageUse, SeriesInference } from '../inference/inference.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
-import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest } from './enhance-file.ts'
+import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest, type Surface } from './enhance-file.ts'
 import { createResult, numbered, resultChannels, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { beside, freeName, stem } from './output-names.ts'
-import { reduced } from './picture.ts'
+import { largestLook, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { judgedStack, type Refocused, refocusPlanes } from './refocus-planes.ts'
 import { doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
-const largestLook = 2048
 /** Values of the result that are made before they are written. */
 const largestPart = 2 ** 25
 /** Values of one surface, or of a film's result, which is held until all of it is there: its planes are stored time by time. */
@@ -34,6 +33,8 @@ const largestFilm = 2 ** 28
 interface Shown extends Pick<Refocused, 'width' | 'height' | 'pixelSizeUm' | 'provenance'> {
   readonly data: Float32Array
   readonly distanceUm: number
+  /** The result has widths of the errors beside every picture. */
+  readonly scaled: boolean
 }
 
 interface Task {
@@ -92,8 +93,17 @@ export async function refocusFile(
     after,
     original: before.width === source.width && before.height === source.height,
     distanceUm: shown.distanceUm,
+    surfaces: surfacesOf(task, shown, judged),
     inputUnits,
   }
+}
+
+function surfacesOf({ source, distances }: Task, { scaled }: Shown, judged: readonly JudgedPlane[]): Surface[] {
+  const channels = resultChannels(source, 'refocused', scaled).length
+  return distances.map((distanceUm, z) => {
+    const verdict = judged.find((plane) => plane.z === z && plane.c === 0)?.report.verdict ?? null
+    return { distanceUm, verdict, plane: z * channels }
+  })
 }
 
 /** Makes, judges and writes the surfaces, some at a time. */
@@ -133,7 +143,7 @@ async function make(task: Task, output: string) {
       writer ??= await createWriter(output, task, first)
       await writePlanes(writer, sizeT, group, made)
       const data = first.images[(look - from) * sizeT]
-      if (data && look >= from) shown = { ...first, data, distanceUm: distances[look] as number }
+      if (data && look >= from) shown = { ...first, data, distanceUm: distances[look] as number, scaled: first.scales !== null }
     }
     const [[first]] = series as [[Pixels]]
     if (!writer || !shown) throw new AppError('DatasetInvalid', `${task.name} holds no picture.`, { path: request.path })

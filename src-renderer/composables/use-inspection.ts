@@ -23,8 +23,8 @@ export interface HeldInspection extends Inspection {
   readonly enhanced: Picture
 }
 
-/** `job`: a finished job's id; without it the newest live picture is inspected. */
-export function useInspection(job?: string) {
+/** `job`: a finished job, and which of its surfaces; without it the newest live picture is inspected. */
+export function useInspection(job?: () => { readonly job: string; readonly surface?: number }) {
   const backend = useBackend()
   const toasts = useToasts()
   const held = shallowRef<HeldInspection | null>(null)
@@ -49,7 +49,7 @@ export function useInspection(job?: string) {
     task = new AbortController()
     clock.resume()
     try {
-      const inspection = await backend.call('trust.inspect', job ? { job } : {}, task.signal)
+      const inspection = await backend.call('trust.inspect', job?.() ?? {}, task.signal)
       held.value = markRaw({ ...inspection, time: Date.now(), raw: pictureOf(inspection.before), enhanced: pictureOf(inspection.after) })
     } catch (error) {
       toasts.fail(error)

@@ -71,6 +71,30 @@ it('and makes a stack of them, judged, from the one picture', { timeout: 120_000
   expect(job?.verdict).not.toBeNull()
 })
 
+it('of which every surface can be looked at, with its own verdict, and inspected', { timeout: 120_000 }, async () => {
+  const bar = page.getByTestId('surface-slider')
+  await bar.getByRole('slider').focus()
+  const shownAt = async (key: string, distance: string) => {
+    await page.keyboard.press(key)
+    await expect.poll(() => bar.getAttribute('data-shown'), { timeout: 20_000 }).toBe(distance)
+  }
+  await shownAt('Home', '-4')
+  expect(await bar.textContent()).toContain('−4 µm')
+  expect(await page.getByTestId('job-shown').textContent()).toContain('The surface −4 µm from the plane in focus is shown here')
+  await shownAt('End', '4')
+  await shownAt('ArrowLeft', '2')
+  // The picture that the host hands out for it is the file's own.
+  const [job] = app.host.parts.jobs.state.value
+  await using stack = await openTiff(job?.output ?? '')
+  const { after, surfaces } = await app.host.parts.jobs.result(job?.id ?? '', 3)
+  expect(after.data).toEqual(await stack.readPlane(2 * 3))
+  expect(surfaces.map(({ distanceUm }) => distanceUm)).toEqual([-4, -2, 0, 2, 4])
+  expect(await page.getByTestId('verdict-badge').getAttribute('data-level')).toBe(surfaces[3]?.verdict?.level)
+  await expect(app.host.parts.jobs.result(job?.id ?? '', 5)).rejects.toMatchObject({ kind: 'BadRequest' })
+  await page.getByTestId('inspect').click()
+  await page.getByText(/Judged: the middle of this surface/).waitFor({ timeout: 90_000 })
+})
+
 it('breaks no rule of the content security policy and throws no error', async () => {
   expect(await faults.violations()).toBe(0)
   expect(faults.errors).toEqual([])

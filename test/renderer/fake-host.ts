@@ -335,6 +335,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         after: imageOf(enhancedPicture(0, 0, 50)),
         inputUnits: true,
         distanceUm: null,
+        surfaces: [],
         provenance: fakeProvenance,
       }),
       'trust.inspect': () => fakeInspection(imageOf(rawPicture(0, 0, 50)), imageOf(enhancedPicture(0, 0, 50))),
