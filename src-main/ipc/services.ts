@@ -213,7 +213,7 @@ async function jobPicture({ jobs }: HostParts, job: string, surface: number | un
   if (!original)
     throw new AppError(
       'BadRequest',
-      'This picture is too large to be inspected as a whole. Its verdict stands in the file; inspect a part of it.',
+      'Only a picture that the network took plane by plane, at most 2048 pixels wide and high, can be inspected. What was judged stands in the file.',
     )
   return { model: provenance.model, picture: before, second: null, facts, distanceUm }
 }

@@ -130,7 +130,7 @@ async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts
   const use = await inference.useOf(request.model)
   const surfaces = request.refocus ? distancesOf(request.refocus) : null
   if (surfaces) return await refocusFile(request, source, use, surfaces, { inference, judge })
-  if (!use.planes) return await enhanceWhole(request, source, use, inference)
+  if (!use.planes) return await enhanceWhole(request, source, use, { inference, judge })
   const name = request.name ?? basename(request.path)
   const pixelSizeUm = given ?? source.pixelSizeUm
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')

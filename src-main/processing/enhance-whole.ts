@@ -5,11 +5,15 @@
 import { basename } from 'node:path'
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
-import type { ImagePrediction, ImageRequest, ImageUse, ResultImage, SeriesInference } from '../inference/inference.ts'
+import type { Verdict } from '#shared/trust.ts'
+import type { DistanceMap } from '../inference/distance-map.ts'
+import type { ImagePrediction, ImageRequest, ImageUse, ResultImage } from '../inference/inference.ts'
+import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
-import type { EnhanceResult, ModelledRequest } from './enhance-file.ts'
+import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest } from './enhance-file.ts'
 import { createResult, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
+import { SurfaceJudge, type SurfaceTask } from './judge-surface.ts'
 import { beside, freeName, stem } from './output-names.ts'
 import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
@@ -26,7 +30,7 @@ export async function enhanceWhole(
   request: ModelledRequest,
   source: TiffSource,
   use: ImageUse,
-  inference: SeriesInference,
+  { inference, judge }: EnhanceParts,
 ): Promise<EnhanceResult> {
   const name = request.name ?? basename(request.path)
   const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
@@ -49,18 +53,23 @@ export async function enhanceWhole(
   const [shown] = first?.images ?? []
   if (!first || !shown) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
   const warnings = [...sourceWarnings({ request, source }), ...new Set(parts.flatMap(({ provenance }) => provenance.warnings))]
+  const task = { request, source, map: use.distance, pixelSizeUm, inference, judge }
+  const { verdict, words } = await judgeMapped(task, first)
   const outputs: string[] = []
   for (const [index, { id }] of first.images.entries()) {
     request.signal?.throwIfAborted()
     const suffix = first.images.length > 1 ? `-${id.replace(/[^\w.-]+/g, '-')}` : ''
     const path = await freeName(request.outFolder, `${stem(name)}-${request.model}${suffix}`, '.ome.tif')
     const images = parts.map((part) => part.images[index] as ResultImage)
-    await write(path, images, { name, warnings, source, groups, prediction: first, folder: request.outFolder })
+    await write(path, images, { name, warnings, source, groups, prediction: first, folder: request.outFolder, verdict, words })
     outputs.push(path)
   }
   const [output = '', ...others] = outputs
   const [, , , height = 1, width = 1] = shown.dims
-  const before = await reduced({ width: source.width, height: source.height, data: await source.readPlane(0, request.signal) }, largestLook)
+  const before = await reduced(
+    { width: source.width, height: source.height, data: await source.readPlane(pictureChannel(use.distance), request.signal) },
+    largestLook,
+  )
   const after: Picture = await reduced({ width, height, data: shown.data.subarray(0, width * height) }, largestLook)
   const preview = request.preview ? beside(output, '.png') : null
   const prediction = { provenance: first.provenance, pixelSizeUm: shown.pixelSizeUm }
@@ -71,9 +80,9 @@ export async function enhanceWhole(
     others,
     preview,
     table: null,
-    verdict: null,
-    judged: notJudged,
-    facts: fileFacts(source, request.pixelSizeUm ?? source.pixelSizeUm),
+    verdict,
+    judged: words,
+    facts: fileFacts(source, pixelSizeUm),
     warnings: told,
     provenance: { ...first.provenance, warnings },
     planes: source.planes,
@@ -82,6 +91,41 @@ export async function enhanceWhole(
     original: false,
     inputUnits: use.inputUnits,
   }
+}
+
+/** Which channel is the picture, where another one is a map. */
+const pictureChannel = (map: DistanceMap | null) => (map?.channel === 0 ? 1 : 0)
+
+interface Judged {
+  readonly verdict: Verdict | null
+  /** What was judged, or why nothing was, as a sentence. */
+  readonly words: string
+}
+
+/** A picture beside the map of the surface it is refocused to, as every surface is judged; anything else is not. */
+async function judgeMapped(
+  { map, ...task }: Omit<SurfaceTask, 'map' | 'training'> & { readonly map: DistanceMap | null },
+  { images }: ImagePrediction,
+): Promise<Judged> {
+  const { source, request, inference } = task
+  const [{ dims, data, pixelSizeUm }] = images as [ResultImage]
+  const [times = 1, channels = 1, depths = 1, height = 1, width = 1] = dims
+  if (!map || images.length > 1 || depths > 1) return { verdict: null, words: notJudged }
+  const training = await inference.training(request.model)
+  const input = { width: source.width, height: source.height, data: await source.readPlane(pictureChannel(map), request.signal) }
+  const distances = await source.readPlane(map.channel, request.signal)
+  let farthest = 0
+  for (const value of distances) if (Math.abs(value) > Math.abs(farthest)) farthest = value
+  const plane = width * height
+  const report = await new SurfaceJudge({ ...task, map, training }, input).judge({
+    width,
+    height,
+    pixelSizeUm,
+    image: data.slice(0, plane),
+    scale: channels > 1 ? data.slice(plane, 2 * plane) : null,
+    distanceUm: Math.round(farthest * map.unitUm * 1e3) / 1e3,
+  })
+  return { verdict: report.verdict, words: `The plane${times > 1 ? ' of the first time' : ''} was judged${judgedPart(source)}` }
 }
 
 /** Channels that go to the network together: each by itself where it takes one, else all. Throws OutOfRange. */
@@ -120,7 +164,7 @@ async function readImage(
   return { dims: [sizeT, channels.length, sizeZ, height, width], data: data ?? new Float32Array(0) }
 }
 
-interface Origin {
+interface Origin extends Judged {
   readonly name: string
   readonly folder: string
   readonly warnings: readonly string[]
@@ -130,7 +174,7 @@ interface Origin {
 }
 
 async function write(path: string, images: readonly ResultImage[], origin: Origin): Promise<void> {
-  const { name, source, groups, prediction, warnings, folder } = origin
+  const { name, source, groups, prediction, warnings, folder, verdict, words } = origin
   const { provenance } = prediction
   const [first] = images as [ResultImage]
   const [sizeT = 1, , sizeZ = 1, height = 1, width = 1] = first.dims
@@ -143,7 +187,7 @@ async function write(path: string, images: readonly ResultImage[], origin: Origi
     path,
     { folder, source: name, provenance, warnings },
     { width, height, sizeZ, sizeC: channels.length, sizeT, pixelSizeUm: first.pixelSizeUm, channels },
-    { output: first.id, normalisation: 'By the package’s own operations, once for the whole image.', Judged: notJudged },
+    { output: first.id, normalisation: 'By the package’s own operations, once for the whole image.', Judged: words },
   )
   const plane = width * height
   for (let t = 0; t < sizeT; t++)
@@ -155,5 +199,5 @@ async function write(path: string, images: readonly ResultImage[], origin: Origi
           await writer.writePlane(image.data.subarray(start, start + plane))
         }
       }
-  await writer.close()
+  await writer.close(verdict ? verdictAnnotations(verdict) : {})
 }

@@ -5,22 +5,19 @@
 import { basename } from 'node:path'
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
-import type { TrustReport } from '#shared/trust.ts'
-import type { Finding } from '../analysis/trust/metadata-guard.ts'
-import type { Judge } from '../analysis/trust/thread.ts'
-import type { Training } from '../analysis/trust/training.ts'
-import { beyondRange, type DistanceMap } from '../inference/distance-map.ts'
-import type { ImageUse, SeriesInference } from '../inference/inference.ts'
+import { beyondRange } from '../inference/distance-map.ts'
+import type { ImageUse } from '../inference/inference.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
 import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest, type Surface } from './enhance-file.ts'
 import { createResult, numbered, resultChannels, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
+import { asking, SurfaceJudge, type SurfaceTask } from './judge-surface.ts'
 import { beside, freeName, stem } from './output-names.ts'
 import { largestLook, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
-import { judgedStack, type Refocused, refocusPlanes } from './refocus-planes.ts'
+import { type Refocused, refocusPlanes } from './refocus-planes.ts'
 import { doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
@@ -37,16 +34,10 @@ interface Shown extends Pick<Refocused, 'width' | 'height' | 'pixelSizeUm' | 'pr
   readonly scaled: boolean
 }
 
-interface Task {
+interface Task extends SurfaceTask {
   readonly request: ModelledRequest
-  readonly source: TiffSource
   readonly name: string
-  readonly map: DistanceMap
-  readonly pixelSizeUm: number | null
   readonly distances: readonly number[]
-  readonly training: Training
-  readonly inference: SeriesInference
-  readonly judge: Judge
 }
 
 /** As `enhanceFile`; `source` stays the caller's. `distances`: µm. */
@@ -112,7 +103,7 @@ async function make(task: Task, output: string) {
   const { sizeC, sizeT, width, height } = source
   const series: Pixels[][] = []
   for (let c = 0; c < sizeC; c++) series.push(await readSeries(source, c, request.signal))
-  const judges = series.map(([input], c) => new SurfaceJudge(task, c, input as Pixels))
+  const judges = series.map(([data]) => new SurfaceJudge(task, { width, height, data: data as Pixels }))
   const together = sizeT > 1 ? distances.length : Math.max(1, Math.floor(largestPart / (2 * width * height * sizeC * growth(task))))
   const look = shownIndex(distances)
   const judged: JudgedPlane[] = []
@@ -135,7 +126,12 @@ async function make(task: Task, output: string) {
         }
         const asked = { ...asking(task), series: planes, distances: group, onProgress: report }
         const found = await refocusPlanes(task.inference, asked, request.signal)
-        for (const z of group.keys()) judged.push(await (judges[c] as SurfaceJudge).judge(found, z * sizeT, from + z))
+        for (const [index, distanceUm] of group.entries()) {
+          const [image, scale] = [found.images[index * sizeT] as Float32Array, found.scales?.[index * sizeT] ?? null]
+          const report = await (judges[c] as SurfaceJudge).judge({ ...found, image, scale, distanceUm })
+          const z = from + index
+          judged.push({ plane: z * sizeC + c, c, z, t: 0, report })
+        }
         for (const warning of found.provenance.warnings) warnings.add(warning)
         made.push(found)
       }
@@ -194,52 +190,6 @@ async function readSeries(source: TiffSource, c: number, signal: AbortSignal | u
   const planes: Pixels[] = []
   for (let t = 0; t < source.sizeT; t++) planes.push(await source.readPlane(t * source.sizeC + c, signal))
   return planes
-}
-
-function asking({ request, source, map, pixelSizeUm }: Task) {
-  const { width, height } = source
-  return { model: request.model, map, width, height, pixelSizeUm, priority: 'batch' as const }
-}
-
-/** Judges the surfaces of one channel at the first time. The stack that is brought back through the optics serves all of them. */
-class SurfaceJudge {
-  #explained: Finding | null = null
-
-  constructor(
-    private readonly task: Task,
-    private readonly c: number,
-    private readonly input: Pixels,
-  ) {}
-
-  /** `index`: of the image; `z`: of the surface. */
-  async judge({ width, height, pixelSizeUm, images, scales }: Refocused, index: number, z: number): Promise<JudgedPlane> {
-    const { source, request, training, inference, judge, distances, map } = this.task
-    const input = { width: source.width, height: source.height, data: this.input }
-    const scale = scales?.[index]
-    const stack = this.#explained ? null : await judgedStack(inference, { ...asking(this.task), input }, training, request.signal)
-    const { report } = await judge.judge(
-      {
-        facts: fileFacts(source, this.task.pixelSizeUm),
-        training,
-        input,
-        output: { width, height, data: images[index] as Float32Array },
-        outputPixelUm: pixelSizeUm,
-        surface: { distanceUm: distances[z] as number, rangeUm: map.rangeUm },
-        ...(scale ? { scale } : {}),
-        ...(this.#explained ? { explained: this.#explained } : stack ? { stack } : {}),
-        depth: 'plane',
-      },
-      request.signal,
-    )
-    this.#explained ??= explanationOf(report)
-    return { plane: z * source.sizeC + this.c, c: this.c, z, t: 0, report }
-  }
-}
-
-/** What the instrument of explanation found, from a report. */
-function explanationOf({ instruments, verdict }: TrustReport): Finding | null {
-  const instrument = instruments.find(({ id }) => id === 'explanation')
-  return instrument ? { instrument, reasons: verdict.reasons.filter((reason) => reason.instrument === 'explanation') } : null
 }
 
 /** Of each channel the picture and its error. Rejects as `createResult` does; the warnings follow when it is closed. */

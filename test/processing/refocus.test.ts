@@ -117,7 +117,7 @@ print(json.dumps({'slope': slope, 'shape': list(image.shape), 'finite': bool(np.
   }, 60_000)
 
   test('picture and map give the image at the surface and its error scale', async () => {
-    const { output, warnings } = await enhance(await makeTiff([4]))
+    const { output, warnings, verdict, judged } = await enhance(await makeTiff([4]))
     const found = await runPython<{ shape: number[]; finite: boolean; least: number }>(
       `${pythonInput}
 import tifffile
@@ -128,6 +128,11 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     expect(found).toMatchObject({ shape: [2, 128, 128], finite: true })
     expect(found.least).toBeGreaterThan(0)
     expect(warnings).toEqual([])
+    expect(judged).toBe('The plane was judged.')
+    // As the same surface is judged that was asked for without a map.
+    const asked = await enhance(await makeTiff([]), { fromUm: 4, toUm: 4, stepUm: 1 })
+    expect(verdict).toEqual(asked.verdict)
+    expect((await readBack(output)).xml).toContain('The plane was judged.')
   }, 60_000)
 
   test('a picture alone becomes a stack of the surfaces that are asked for, each judged', async () => {
