@@ -1,5 +1,6 @@
 """A scientific camera: photoelectrons to grey values (`docs/optics.md`, Photons and camera), batched."""
 
+import numpy as np
 import torch
 
 from .normalisation import log_uniform, uniform
@@ -29,13 +30,21 @@ def requantise(image, levels=255):
     return torch.round((image - low) / torch.clamp(high - low, min=1e-6) * levels)
 
 
+def fitting(gain, electrons, offset, bits=12):
+    """The gain, or a higher one with which `electrons` do not exceed what `bits` can say."""
+    return np.maximum(gain, electrons / (2**bits - 1 - offset))
+
+
 def photograph(source, target, settings, generator, photons=None, background=None):
     """One noisy image (ADU) of the expectation `source`, and the noise-free `target` in the same units; settings: the camera
     section of a configuration; photons and background replace its random draw."""
     photons = photons or log_uniform(generator, *settings.photons, settings.dim)
     background = log_uniform(generator, *settings.background) if background is None else background
     offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
-    image = read_out(photons * (source + background), offset, gain, read_noise, generator)
+    bits = 12 if settings.twelve_bit and uniform(generator, 0, 1) < settings.twelve_bit else 16
+    if bits == 12:
+        gain = fitting(gain, photons * (1 + background), offset)
+    image = read_out(photons * (source + background), offset, gain, read_noise, generator, bits)
     target = offset + photons * (target + background) / gain
     if uniform(generator, 0, 1) < settings.hot_pixels:
         image = hot_pixels(image, 1e-4, 3 * photons / gain, generator)

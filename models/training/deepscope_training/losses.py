@@ -37,6 +37,15 @@ def structure_error(error, target):
     return torch.log(absolute + FLOOR).mean()
 
 
+def dissimilarity(image, target):
+    """1 less the structural similarity of images (B, 1, Y, X), mean over pixels and examples: the definition of `metrics.ssim`, edges left out, the range being that of the target."""
+    span = (target.amax((1, 2, 3), keepdim=True) - target.amin((1, 2, 3), keepdim=True)).clamp(min=FLOOR)
+    c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
+    x, y, xx, yy, xy = gaussian_blur(torch.cat([image, target, image * image, target * target, image * target]), 1.5).chunk(5)
+    similarity = (2 * x * y + c1) * (2 * (xy - x * y) + c2) / ((x * x + y * y + c1) * (xx - x * x + yy - y * y + c2))
+    return 1 - similarity[..., 5:-5, 5:-5].mean()
+
+
 def balanced(values, target):
     """Mean over examples of values (B, 1, Y, X), to which structure (above a tenth of the target's range) and ground contribute half each:
     most pixels are ground, and an error learned from them alone is too small where it matters."""
@@ -49,8 +58,8 @@ def balanced(values, target):
 def loss(output, target, training, pixel):
     """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` (B, 1, Y, X), `pixel` in µm.
 
-    error: log error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. consistency: the same after a blur to
-    what both objectives resolve. scale: Laplace negative log-likelihood of the error, half of structure and half of ground, in which the image
+    error: log error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. ssim: dissimilarity. consistency: the log error
+    after a blur to what both objectives resolve. scale: Laplace negative log-likelihood of the error, half of structure and half of ground, in which the image
     counts as given (the second head learns to judge, not to please).
     """
     image, scale = output[:, :1], output[:, 1:]
@@ -61,5 +70,7 @@ def loss(output, target, training, pixel):
     likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
     total = training.error * error + training.structure * structure
     total = total + training.consistency * consistency + training.scale * likelihood
+    if training.ssim:
+        total = total + training.ssim * dissimilarity(image, target)
     parts = {"error": error, "structure": structure, "consistency": consistency, "scale": likelihood, "l1": difference.abs().mean()}
     return total, {name: float(value.detach()) for name, value in parts.items()}

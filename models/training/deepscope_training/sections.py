@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
-    """Ranges that every photograph of the training draws from. dim: exponent of the uniform number that photons are drawn with: above 1, dim light is more often."""
+    """Ranges that every photograph of the training draws from. dim: exponent of the uniform number that photons are drawn with: above 1, dim light is more
+    often. twelve_bit: fraction read out with 12 bits, the gain just so that the brightest places fit."""
 
     photons: list
     background: list
@@ -15,6 +16,7 @@ class Camera:
     hot_pixels: float
     eight_bit: float
     dim: float = 1.0
+    twelve_bit: float = 0.0
 
 
 @dataclass(frozen=True)

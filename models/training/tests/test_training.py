@@ -16,8 +16,9 @@ from unittest import mock
 import numpy as np
 import torch
 import yaml
+from scipy import ndimage
 
-from deepscope_training import __main__ as command, config as configuration, initial, kinds, losses, package, pool, superres, train
+from deepscope_training import __main__ as command, config as configuration, initial, kinds, losses, metrics, package, pool, superres, train
 from deepscope_training.normalisation import normalise
 from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
@@ -262,6 +263,26 @@ class Batches(unittest.TestCase):
         target[..., 0, :5] = 1  # five pixels of structure among a hundred
         self.assertAlmostEqual(float(losses.balanced(torch.where(target > 0, 3.0, 1.0), target)), 2.0, places=6)
         self.assertAlmostEqual(float(losses.balanced(torch.ones(2, 1, 8, 8), torch.zeros(2, 1, 8, 8))), 0.5, places=6)  # no structure: its half is missing
+
+    def test_dissimilarity_is_one_less_the_ssim_that_is_measured(self):
+        """Another implementation, on NumPy and scipy, of the same figure. The measure's range is a percentile's: without outliers both are near."""
+        rng = np.random.default_rng(1)
+        target = ndimage.gaussian_filter(rng.random((64, 64)), 2)
+        image = target + 0.3 * target.std() * rng.standard_normal(target.shape)
+        found = losses.dissimilarity(*(torch.from_numpy(v)[None, None] for v in (image, target)))
+        with mock.patch.object(metrics, "value_range", lambda v: float(v.max() - v.min())):
+            self.assertAlmostEqual(float(found), 1 - metrics.ssim(image, target), places=3)
+        self.assertAlmostEqual(float(losses.dissimilarity(*[torch.from_numpy(target)[None, None]] * 2)), 0, places=6)
+
+    def test_twelve_bits_hold_the_brightest_place(self):
+        """A 12-bit camera says no more than 4095, and its gain is chosen so that the peak of 5,000 photons fits."""
+        full = configuration.load("widefield-sr")
+        settings = dataclasses.replace(full.camera, twelve_bit=1.0, hot_pixels=0.0, eight_bit=0.0)
+        flat = torch.full((64, 64), 1.0)
+        image, target = batches.photograph(flat, flat, 1, settings, torch.Generator().manual_seed(1), photons=5000, background=0.0)
+        self.assertLessEqual(float(image.max()), 4095)
+        self.assertGreater(float(image.mean()), 3500)
+        self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.02)
 
     def test_loss_counts_every_exposure_alike(self):
         training = configuration.load("widefield-sr").training

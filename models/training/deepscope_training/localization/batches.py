@@ -52,7 +52,10 @@ def photograph(images, settings, generator, photons=None, background=None):
     photons = spread(generator, count, *settings.photons, logarithmic=True) if photons is None else photons
     background = spread(generator, count, *settings.background, logarithmic=True) if background is None else background
     offset, gain, noise = (spread(generator, count, *v) for v in (settings.offset, settings.gain, settings.read_noise))
+    twelve = chance(generator, count, settings.twelve_bit)
+    gain = torch.where(twelve, torch.maximum(gain, photons * (1 + background) / (2**12 - 1 - offset)), gain)
     shot = camera.read_out(photons * (images + background), offset, gain, noise, generator)
+    shot = torch.where(twelve, shot.clamp(max=2**12 - 1), shot)
     hot = camera.hot_pixels(shot, 1e-4, 3 * photons / gain, generator)
     shot = torch.where(chance(generator, count, settings.hot_pixels), hot, shot)
     top = torch.quantile(shot.flatten(1), 0.9995, dim=1)[:, None, None]

@@ -78,6 +78,7 @@ class Training(sections.Training):
     consistency: float
     consistency_sigma: float
     scale: float
+    ssim: float = 0.0
     adversarial: sections.Adversarial = None
 
 
