@@ -29,6 +29,11 @@ def save_array(path, tensor):
         np.save(stream, tensor.numpy().astype(np.float32))
 
 
+def bits(state):
+    """Bit depths of the photographs that a checkpoint learned from."""
+    return [8, 12, 16] if state["config"]["camera"].get("twelve_bit") else [8, 16]
+
+
 def head(config, name, description, cite, tags):
     """How every rdf.yaml begins: what the package is, whose, and whom it cites ({text, doi})."""
     return {

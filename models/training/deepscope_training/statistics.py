@@ -126,5 +126,10 @@ def collect(config, folder, count):
             sigma = np.exp(rng.uniform(*np.log(BLUR))) * config.evaluation.beads.aperture / pixel
             found[pixel][0].append(photograph(settings, low, generator))
             found[pixel][1].append(photograph(settings, ndimage.gaussian_filter(low, sigma), generator))
+    return kept(found)
+
+
+def kept(found):
+    """What a package keeps of {pixel size in µm: (features of inputs, features of their blurred kin)}; of a pixel size with too few inputs nothing."""
     sources = [{"pixel_size_um": pixel, **summarise(*map(np.array, pair))} for pixel, pair in found.items() if len(pair[0]) >= 8 * len(NAMES)]
     return {"method": METHOD, "tile": TILE, "features": NAMES, "sources": sources}

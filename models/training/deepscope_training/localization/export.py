@@ -1,16 +1,22 @@
 """Package a trained network of protein location: model.onnx, test tensors and a BioImage.IO 0.5 description."""
 
+import dataclasses
+import json
 import warnings
 from pathlib import Path
 
+import numpy as np
 import torch
+from scipy import ndimage
 
-from .. import normalisation, package, states
+from .. import normalisation, package, pool, states, statistics
 from . import batches, calibrate, organelles, simulate
 from .networks import STEP
 
 OUTPUTS = ("probabilities", "embedding", "activation", "novelty")
 SMALLEST = 64  # pixels a side
+TILES = 1200  # fields that statistics are taken from
+BLUR_UM = (0.8, 2.0)  # σ of the blur that the guard must tell from the inputs
 
 CITE = {
     "text": "Tahir, M., Anwar, S., Mian, A. & Muzaffar, A. W. Deep localization of subcellular protein structures from fluorescence microscopy images. Neural Comput. Appl. (2021), arXiv 1910.04287. The task and the kind of network; these weights were trained independently.",
@@ -38,6 +44,20 @@ def test_input(config):
     return batches.photograph(image, config.camera, generator, photons=300.0, background=0.1)[:, None]
 
 
+def guard(config, folder):
+    """What training inputs look like (statistics.py): the same features as for the other packages, of crops on the network's own grid."""
+    rng, generator = np.random.default_rng((config.seed, 10)), torch.Generator().manual_seed(config.seed + 99)
+    settings = dataclasses.replace(config.camera, hot_pixels=0.0)
+    plain, blurred, entries = [], [], pool.Pool(folder)
+    for index in range(min(TILES, pool.available(folder, config.data.fields))) if config.data.field >= statistics.TILE else ():
+        entry = entries[index]
+        picture = batches.crop(torch.from_numpy(entry["image"]).float()[None], statistics.TILE, config.training.zoom, generator)
+        sigma = float(np.exp(rng.uniform(*np.log(BLUR_UM)))) / config.evaluation.grid
+        for found, seen in ((plain, picture), (blurred, torch.from_numpy(ndimage.gaussian_filter(picture.numpy(), (0, sigma, sigma))))):
+            found.append(statistics.features(batches.photograph(seen, settings, generator)[0].numpy()))
+    return statistics.kept({config.evaluation.grid: (plain, blurred)})
+
+
 def run(config, work, pool_folder, out, report=print):
     """Calibrate the checkpoint of `work` and write the package into `out`. What was there is replaced file by file, the description last."""
     network, state = package.load_network(config, work)
@@ -51,6 +71,8 @@ def run(config, work, pool_folder, out, report=print):
         given = module(batches.normalise(raw[:, 0], config.normalisation.percentiles)[:, None])
     for name, tensor in (("test-input.npy", raw), *((f"test-{name}.npy", value) for name, value in zip(OUTPUTS, given))):
         package.put(out / name, lambda part, tensor=tensor: package.save_array(part, tensor))
+    text = json.dumps(guard(config, pool_folder), ensure_ascii=False) + "\n"
+    package.put(out / "statistics.json", lambda part, text=text: Path(part).write_text(text, encoding="utf-8"))
     import yaml
 
     text = yaml.safe_dump(describe(config, state, found, out), sort_keys=False, width=120, allow_unicode=True)
@@ -138,7 +160,8 @@ def describe(config, state, found, out):
                 "outputs": {"probabilities": "probabilities", "embedding": "embedding", "activation": "activation", "novelty": "novelty"},
                 "multiple_of": STEP,
                 "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
-                "bits": [8, 16],
+                "bits": package.bits(state),
+                "guard": {"statistics": tensor("statistics.json")},
             },
         },
     }

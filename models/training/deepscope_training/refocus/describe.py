@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from .. import normalisation, pool, statistics
-from ..package import OPSET, head, put, save_array, sha256
+from ..package import OPSET, bits, head, put, save_array, sha256
 from . import batches, fields, observe, variants
 from .batches import UNIT
 from .scan import CONFOCAL_REACH, focus_travel
@@ -66,10 +66,7 @@ def guard(config, folder):
             for found, picture in ((plain, low), (blurred, ndimage.gaussian_filter(low, sigma))):
                 image, _ = batches.photograph(torch.from_numpy(picture), torch.zeros(()), settings, generator)
                 found.append(statistics.features(image[: statistics.TILE, : statistics.TILE].numpy()))
-    sources = []
-    if len(plain) >= 8 * len(statistics.NAMES):
-        sources = [{"pixel_size_um": config.optics.pixel, **statistics.summarise(np.array(plain), np.array(blurred))}]
-    return {"method": statistics.METHOD, "tile": statistics.TILE, "features": statistics.NAMES, "sources": sources}
+    return statistics.kept({config.optics.pixel: (plain, blurred)})
 
 
 def run(config, work, pool_folder, out, report=print):
@@ -197,7 +194,7 @@ def own(config, state, network, out, variant):
             "variant": variant,
             **({"initial": state["initial"]} if state.get("initial") else {}),
         },
-        "bits": [8, 16],
+        "bits": bits(state),
         "patent": PATENT,
         "guard": {"statistics": {"source": "statistics.json", "sha256": sha256(out / "statistics.json")}},
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from .. import normalisation, pool, real, statistics
-from ..package import OPSET, head, put, save_array, sha256
+from ..package import OPSET, bits, head, put, save_array, sha256
 from ..resample import NAME as RESAMPLING
 from . import batches, checks, simulate, teach, variants
 
@@ -142,7 +142,7 @@ def describe(config, state, network, out, flux, shipped):
                 "error_distribution": "laplace",
                 "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
                 "training": {"variant": shipped, "steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
-                "bits": [8, 16],
+                "bits": bits(state),
                 "guard": {
                     "statistics": {"source": "statistics.json", "sha256": sha256(out / "statistics.json")},
                     **({"lookout": teach.named(out)} if (out / "lookout.json").exists() else {}),
