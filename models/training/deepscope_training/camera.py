@@ -1,6 +1,5 @@
 """A scientific camera: photoelectrons to grey values (`docs/optics.md`, Photons and camera), batched."""
 
-import numpy as np
 import torch
 
 from .normalisation import log_uniform, uniform
@@ -32,7 +31,7 @@ def requantise(image, levels=255):
 
 def fitting(gain, electrons, offset, bits=12):
     """The gain, or a higher one with which `electrons` do not exceed what `bits` can say."""
-    return np.maximum(gain, electrons / (2**bits - 1 - offset))
+    return max(gain, electrons / (2**bits - 1 - offset))
 
 
 def photograph(source, target, settings, generator, photons=None, background=None):
@@ -43,7 +42,7 @@ def photograph(source, target, settings, generator, photons=None, background=Non
     offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
     bits = 12 if settings.twelve_bit and uniform(generator, 0, 1) < settings.twelve_bit else 16
     if bits == 12:
-        gain = fitting(gain, photons * (1 + background), offset)
+        gain = fitting(gain, photons * (float(source.max()) + background), offset)
     image = read_out(photons * (source + background), offset, gain, read_noise, generator, bits)
     target = offset + photons * (target + background) / gain
     if uniform(generator, 0, 1) < settings.hot_pixels:
