@@ -23,7 +23,7 @@ def parse(arguments):
     parser.add_argument("--threads", type=int, default=0, help="PyTorch threads (default: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work: every batch of a training, the fields of a pool")
     parser.add_argument("--initial", type=Path, help="a checkpoint, or the folder of a package, whose weights a new training begins with")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], default="float32", help="of the convolutions while a network learns; bfloat16 is quicker where the processor has it")
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], help="in which a network computes while it learns (default: as before the interruption, else float32); bfloat16 is quicker where the processor has it")
     parser.add_argument("--fields", type=int, help="evaluate on so many fields instead of the configuration's number")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)

@@ -46,7 +46,7 @@ def photograph(source, target, settings, generator, photons=None, background=Non
     image = read_out(photons * (source + background), offset, gain, read_noise, generator, bits)
     target = offset + photons * (target + background) / gain
     if uniform(generator, 0, 1) < settings.hot_pixels:
-        image = hot_pixels(image, 1e-4, 3 * photons / gain, generator)
+        image = torch.clamp(hot_pixels(image, 1e-4, 3 * photons / gain, generator), max=2**bits - 1)
     if uniform(generator, 0, 1) < settings.eight_bit:
         lowest, highest = image.min(), torch.clamp(image.max(), min=float(image.min()) + 1)
         target = (target - lowest) / (highest - lowest) * 255

@@ -36,6 +36,7 @@ def of_package(folder, network):
         raise TrainingError("Weights of a package are read with ONNX, which is not installed; on Debian: sudo apt install python3-onnx.") from error
     try:
         measured = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        origin = {"package": measured["package"], "step": measured["training"]["steps"]}
         graph = onnx.load(str(folder / "model.onnx")).graph
     except Exception as error:  # a missing file, or whatever reading a damaged one raises
         raise TrainingError(f"{folder} holds no model.onnx and metrics.json that can be read; begin with a package or a checkpoint.") from error
@@ -43,5 +44,5 @@ def of_package(folder, network):
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in found]
     if missing:
-        raise TrainingError(f"The network of {folder} has no weights named {missing[0]}; begin with a package of the same 'network' section, or a checkpoint.")
-    return {name: found[name] for name in wanted}, {"package": measured["package"], "step": measured["training"]["steps"]}
+        raise TrainingError(f"The network of {folder} has no weights named {missing[0]}: it is another network, or its export has changed them. Begin with a checkpoint.")
+    return {name: found[name] for name in wanted}, origin

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional
 
 FLOOR = 3e-4  # of the normalised image: errors below are good enough
+FLATTEST = 0.02  # of the normalised image: the least range that structural similarity is relative to
 NEIGHBOURHOOD = 3.0  # pixels around fine detail that count as structure
 
 
@@ -39,10 +40,11 @@ def structure_error(error, target):
 
 def dissimilarity(image, target):
     """1 less the structural similarity of images (B, 1, Y, X), mean over pixels and examples: the definition of `metrics.ssim`, edges left out, the range being that of the target."""
-    span = (target.amax((1, 2, 3), keepdim=True) - target.amin((1, 2, 3), keepdim=True)).clamp(min=FLOOR)
+    span = (target.amax((1, 2, 3), keepdim=True) - target.amin((1, 2, 3), keepdim=True)).clamp(min=FLATTEST)
     c1, c2 = (0.01 * span) ** 2, (0.03 * span) ** 2
     x, y, xx, yy, xy = gaussian_blur(torch.cat([image, target, image * image, target * target, image * target]), 1.5).chunk(5)
-    similarity = (2 * x * y + c1) * (2 * (xy - x * y) + c2) / ((x * x + y * y + c1) * (xx - x * x + yy - y * y + c2))
+    variances = (xx - x * x).clamp(min=0) + (yy - y * y).clamp(min=0)
+    similarity = (2 * x * y + c1) * (2 * (xy - x * y) + c2) / ((x * x + y * y + c1) * (variances + c2))
     return 1 - similarity[..., 5:-5, 5:-5].mean()
 
 
@@ -70,7 +72,8 @@ def loss(output, target, training, pixel):
     likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
     total = training.error * error + training.structure * structure
     total = total + training.consistency * consistency + training.scale * likelihood
-    if training.ssim:
-        total = total + training.ssim * dissimilarity(image, target)
     parts = {"error": error, "structure": structure, "consistency": consistency, "scale": likelihood, "l1": difference.abs().mean()}
+    if training.ssim:
+        parts["ssim"] = dissimilarity(image, target)
+        total = total + training.ssim * parts["ssim"]
     return total, {name: float(value.detach()) for name, value in parts.items()}

@@ -65,4 +65,4 @@ def began(training):
     """With whose weights a training began, if not with random ones, and in what precision, if not in the usual one."""
     initial, precision = training["initial"], training.get("precision", "float32")
     begun = f", begun with the weights of {initial['package']} (step {initial['step']:,})" if initial else ""
-    return begun + (f", its convolutions in {precision}" if precision != "float32" else "")
+    return begun + (f", computed in {precision}" if precision != "float32" else "")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True, kw_only=True)
 class Camera:
     """Ranges that every photograph of the training draws from. dim: exponent of the uniform number that photons are drawn with: above 1, dim light is more
-    often. twelve_bit: fraction read out with 12 bits, the gain just so that the brightest places fit."""
+    often. twelve_bit: fraction read out with 12 bits, the gain raised where the brightest place would not fit."""
 
     photons: list
     background: list

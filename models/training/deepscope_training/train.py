@@ -45,7 +45,7 @@ def start_pool(folder, name):
 
 
 def reduced(network, device, precision):
-    """`network` as a function whose convolutions compute with `precision` and whose answers are float32."""
+    """`network` as a function that computes with `precision` (convolutions, and what lies between them) and whose answers are float32."""
 
     def answer(*tensors):
         with torch.autocast(device, precision):
@@ -65,11 +65,12 @@ def validate(config, network, tensors):
     return {key: sum(p[key] for p in parts) / len(parts) for key in parts[0]}
 
 
-def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report=print, source=None, rank=0, workers=1, initial=None, adversarial=False, precision="float32"):
+def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report=print, source=None, rank=0, workers=1, initial=None, adversarial=False, precision=None):
     """Train `config` in `folder` from the checkpoint there, or from the beginning. Returns the network.
 
     minutes: end then, the rate falling accordingly (time before an interruption counts); steps: end at that step. initial: a checkpoint or a package whose
-    weights a new run begins with. precision: of the network's convolutions while it learns; weights, loss and validation are float32. grow: let another
+    weights a new run begins with. precision: in which the network computes while it learns (default: as before the interruption, else float32);
+    weights, loss and validation are float32. grow: let another
     process go on making fields. rank, workers: this process's place in a crew (crew.py) that shares every batch; only rank 0 writes. The folder receives
     checkpoint.pt and loss.csv, and fork.pt, the state at `training.adversarial.begin` where the configuration has an adversary. adversarial: go on from
     there with it, in the folder `adversarial` within.
@@ -81,15 +82,17 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         folder.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.pt"
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    crew = Crew(rank, workers, folder)  # before anything is read: the leader comes here when what it read or wrote before is in place
+    lock = only_one(folder) if rank == 0 else None
+    if rank == 0:
+        pool.fill(config, pool_folder, count=training.validation_fields + config.data.least, report=report)
+    crew = Crew(rank, workers, folder)  # members wait here until the leader has made what all of them read
     torch.manual_seed(config.seed)
     network = kind.build(config).to(device, memory_format=torch.channels_last)
-    answer = network if precision == "float32" else reduced(network, device, getattr(torch, precision))
     optimiser = torch.optim.Adam(network.parameters(), lr=training.rate, betas=(0.9, 0.99))
     adversary = kind.critic(config)
     forks = adversary is not None and not adversarial
     adversary = adversary.to(device) if adversarial and adversary else None
-    step, elapsed, began = 0, 0.0, None
+    step, elapsed, began, learned = 0, 0.0, None, set()
     begin = checkpoint if checkpoint.exists() else fork if adversarial else None
     if begin:
         state = read_checkpoint(begin, config)
@@ -98,14 +101,16 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         if adversary and state.get("adversary"):
             adversary.load_state_dict(state["adversary"])
         step, elapsed, began = state["step"], state["elapsed"], state.get("initial")
+        precision = precision or state.get("precision", "float32")
+        learned = {state.get("precision", "float32")}
         if rank == 0:
             report(f"Going on from step {step}.")
     elif initial:
         began = beginnings.weights(initial, network)
+    precision = precision or "float32"
+    least = min(learned | {precision})  # what the package says: the coarser one where both were used
+    answer = network if precision == "float32" else reduced(network, device, getattr(torch, precision))
     last = training.steps if steps is None else steps
-    lock = only_one(folder) if rank == 0 else None
-    if rank == 0:
-        pool.fill(config, pool_folder, count=training.validation_fields + config.data.least, report=report)
     grower = start_pool(pool_folder, source or config.name) if grow and rank == 0 else None
     fields, count = pool.Pool(pool_folder), pool.available(pool_folder, config.data.fields)
     food = feeder.Feeder(config, pool_folder, fields, training.validation_fields, rank, workers)
@@ -116,7 +121,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         def store(path=checkpoint):
             if rank > 0:
                 return
-            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began, "precision": precision}
+            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began, "precision": least}
             if adversary:
                 state["adversary"] = adversary.state_dict()
             states.save(path, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})

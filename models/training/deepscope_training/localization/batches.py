@@ -12,9 +12,9 @@ from ..normalisation import EPSILON
 WANDER = 0.5  # part of the field beside a crop that its middle may use: small organelles stay in view
 
 
-def spread(generator, count, low, high, logarithmic=False):
-    """`count` random numbers (count, 1, 1) between low and high, uniform or log-uniform."""
-    part = torch.rand(count, 1, 1, generator=generator)
+def spread(generator, count, low, high, logarithmic=False, power=1.0):
+    """`count` random numbers (count, 1, 1) between low and high, uniform or log-uniform; a power above 1 draws low ones more often."""
+    part = torch.rand(count, 1, 1, generator=generator) ** power
     if logarithmic:
         return torch.exp(math.log(low) + part * (math.log(high) - math.log(low)))
     return low + part * (high - low)
@@ -49,15 +49,15 @@ def crop(images, side, zoom, generator):
 def photograph(images, settings, generator, photons=None, background=None):
     """Camera images (B, Y, X) in grey values of expectations (B, Y, X); photons and background replace the random draw."""
     count = len(images)
-    photons = spread(generator, count, *settings.photons, logarithmic=True) if photons is None else photons
+    photons = spread(generator, count, *settings.photons, logarithmic=True, power=settings.dim) if photons is None else photons
     background = spread(generator, count, *settings.background, logarithmic=True) if background is None else background
     offset, gain, noise = (spread(generator, count, *v) for v in (settings.offset, settings.gain, settings.read_noise))
     twelve = chance(generator, count, settings.twelve_bit)
     gain = torch.where(twelve, torch.maximum(gain, photons * (images.amax((1, 2), keepdim=True) + background) / (2**12 - 1 - offset)), gain)
     shot = camera.read_out(photons * (images + background), offset, gain, noise, generator)
-    shot = torch.where(twelve, shot.clamp(max=2**12 - 1), shot)
     hot = camera.hot_pixels(shot, 1e-4, 3 * photons / gain, generator)
     shot = torch.where(chance(generator, count, settings.hot_pixels), hot, shot)
+    shot = torch.where(twelve, shot.clamp(max=2**12 - 1), shot)
     top = torch.quantile(shot.flatten(1), 0.9995, dim=1)[:, None, None]
     low = shot.amin((1, 2), keepdim=True)
     ceiling = low + (top - low) * spread(generator, count, 0.35, 1)

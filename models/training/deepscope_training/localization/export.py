@@ -45,13 +45,16 @@ def test_input(config):
 
 
 def guard(config, folder):
-    """What training inputs look like (statistics.py): the same features as for the other packages, of crops on the network's own grid."""
+    """What training inputs look like (statistics.py): the same features as for the other packages, of fields brought to the network's grid, where they are large enough for it."""
     rng, generator = np.random.default_rng((config.seed, 10)), torch.Generator().manual_seed(config.seed + 99)
     settings = dataclasses.replace(config.camera, hot_pixels=0.0)
     plain, blurred, entries = [], [], pool.Pool(folder)
     for index in range(min(TILES, pool.available(folder, config.data.fields))) if config.data.field >= statistics.TILE else ():
         entry = entries[index]
-        picture = batches.crop(torch.from_numpy(entry["image"]).float()[None], statistics.TILE, config.training.zoom, generator)
+        picture = batches.on_grid(torch.from_numpy(entry["image"]).float()[None], float(entry["pixel"]), config.evaluation.grid)
+        if min(picture.shape[-2:]) < statistics.TILE:
+            continue
+        picture = picture[:, : statistics.TILE, : statistics.TILE]
         sigma = float(np.exp(rng.uniform(*np.log(BLUR_UM)))) / config.evaluation.grid
         for found, seen in ((plain, picture), (blurred, torch.from_numpy(ndimage.gaussian_filter(picture.numpy(), (0, sigma, sigma))))):
             found.append(statistics.features(batches.photograph(seen, settings, generator)[0].numpy()))

@@ -215,8 +215,8 @@ def actin(rng, cell):
         main = rng.uniform(0, np.pi) + rng.normal(0, rng.uniform(0.03, 0.35), x.shape)
         bow = rng.normal(0, 0.03) if rng.random() < 0.5 else 0.0  # fibres that bend together
         x, y = tubes(rng, cell, x, y, main, rng.uniform(0.5, 2.5) * cell.radius, log_uniform(rng, 100, 3000), bow=bow)
-        shift = (x.shape[1] - 1) / 2 * 0.1
-        x, y = x - shift * np.cos(main), y - shift * np.sin(main)
+        middle = x.shape[1] // 2
+        x, y = x + x[:, :1] - x[:, middle : middle + 1], y + y[:, :1] - y[:, middle : middle + 1]
         kept = cell.at(cell.body, x, y) * rng.lognormal(0, 0.6, (len(x), 1)) * fibres
         if rng.random() < 0.3:
             kept = kept * (1 + rng.uniform(0, 0.9) * np.cos(2 * np.pi * np.arange(x.shape[1]) * 0.1 / rng.uniform(0.8, 2) + rng.uniform(0, 6.3, (len(x), 1))))
@@ -312,7 +312,7 @@ def wall(rng, cell):
 
 
 def bodies(rng, cell):
-    """Ten to eighty dots of nearly one size and brightness anywhere in the cytoplasm, none the neighbour of another."""
+    """At most eighty dots of nearly one size and brightness anywhere in the cytoplasm, none the neighbour of another."""
     x, y = cell.scatter(rng, cell.cytoplasm.astype(float), int(log_uniform(rng, 10, 80)))
     apart, kept = rng.uniform(0.8, 4), []
     for place in np.column_stack([x, y]):

@@ -27,7 +27,7 @@ def example(config, entry, generator, patch):
     dimmest, brightest = config.camera.photons
     if uniform(generator, 0, 1) < config.training.bright:
         dimmest = max(dimmest, brightest / 10)
-    image, target = photograph(seen, true, config.camera, generator, photons=log_uniform(generator, dimmest, brightest))
+    image, target = photograph(seen, true, config.camera, generator, photons=log_uniform(generator, dimmest, brightest, config.camera.dim))
     image, offset, scale = normalise(image, config.normalisation.percentiles)
     span = 1 + config.normalisation.jitter
     gain = log_uniform(generator, 1 / span, span)
