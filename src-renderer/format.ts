@@ -8,7 +8,7 @@ export function fixed(value: number | null | undefined, digits: number): string 
 }
 
 /** With all its digits, and the minus sign of `fixed`. */
-export function signed(value: number): string {
+export function exact(value: number): string {
   return String(value).replace('-', '−')
 }
 

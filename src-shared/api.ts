@@ -383,9 +383,9 @@ export const api = {
     z.object({ job: id }),
   ),
   'enhance.cancel': call(z.object({ job: id }), nothing, 'anyone'),
-  /** The first plane before and after, at most 2048 pixels wide, to look at; `surface`: another one of those it was refocused to. */
+  /** The first plane before and after, at most 2048 pixels wide, to look at. */
   'enhance.result': call(
-    z.object({ job: id, surface: surfaceIndex.optional() }),
+    z.object({ job: id }),
     z.object({
       before: imageSchema,
       after: imageSchema,
@@ -393,18 +393,30 @@ export const api = {
       inputUnits: z.boolean(),
       /** µm from the focus of the picture before to the surface after; null where it is the same. */
       distanceUm: z.number().nullable(),
-      /** All surfaces of a refocused stack, each with its own verdict; empty for any other result. */
+      /** All surfaces of a refocused stack, each with the gravest verdict of its channels; empty for any other result. */
       surfaces: z.array(z.object({ distanceUm: z.number(), verdict: verdictSchema.nullable() })),
+      /** Which of them `after` shows. */
+      surface: surfaceIndex.nullable(),
+      /** Whether `trust.inspect` may be asked about it. */
+      inspectable: z.boolean(),
       provenance: provenanceSchema,
     }),
     'anyone',
   ),
+  /** Another surface of a refocused stack, as `after` above: of the first channel at the first time. */
+  'enhance.surface': call(z.object({ job: id, surface: surfaceIndex }), z.object({ after: imageSchema }), 'anyone'),
 
   /**
    * All instruments, also those that are too slow for live view (some seconds), on the newest live picture or on the first plane of a
    * finished job, refocused to the `surface` that is asked for. One at a time: rejects with Busy; with BadRequest where there is nothing to inspect.
    */
-  'trust.inspect': call(z.object({ job: id.optional(), surface: surfaceIndex.optional() }), inspectionSchema, 'anyone'),
+  'trust.inspect': call(
+    z
+      .object({ job: id.optional(), surface: surfaceIndex.optional() })
+      .refine(({ job, surface }) => job !== undefined || surface === undefined, 'Only a job has surfaces.'),
+    inspectionSchema,
+    'anyone',
+  ),
   'models.info': call(z.object({ model: id }), modelDetailsSchema, 'anyone'),
   /** Runs the package's own test. Rejects only where it could not be asked; a failure is a result. */
   'models.test': call(z.object({ model: id }), selfTestSchema),

@@ -66,8 +66,8 @@ export function needOf({ unitUm, rangeUm: [low, high] }: DistanceMap): string {
   )
 }
 
-/** A sentence where the map leaves the range that the network was trained for; else null. values: of the map's pixels. */
-export function beyondRange({ unitUm, rangeUm: [low, high] }: DistanceMap, values: ArrayLike<number>): string | null {
+/** The distance of a map, µm, that lies farthest outside the range that the network was trained for, or nearest to its ends. values: of the map's pixels. */
+export function farthest({ unitUm, rangeUm: [low, high] }: DistanceMap, values: ArrayLike<number>): number {
   let least = Number.POSITIVE_INFINITY
   let most = Number.NEGATIVE_INFINITY
   for (let i = 0; i < values.length; i++) {
@@ -75,8 +75,14 @@ export function beyondRange({ unitUm, rangeUm: [low, high] }: DistanceMap, value
     if (um < least) least = um
     if (um > most) most = um
   }
+  return most - high > low - least ? most : least
+}
+
+/** A sentence where the map leaves the range that the network was trained for; else null. values: of the map's pixels. */
+export function beyondRange(map: DistanceMap, values: ArrayLike<number>): string | null {
+  const [low, high] = map.rangeUm
   const slack = 1e-4 * (high - low)
-  if (least >= low - slack && most <= high + slack) return null
-  const worst = most - high > low - least ? most : least
+  const worst = farthest(map, values)
+  if (worst >= low - slack && worst <= high + slack) return null
   return `A surface at ${Math.round(worst * 10) / 10} µm is asked for, and the network was trained for ${low} to ${high} µm: nothing is promised there.`
 }

@@ -94,16 +94,23 @@ export function createServices(parts: HostParts): Services<Api> {
         jobs.cancel(job)
         return null
       },
-      'enhance.result': async ({ job, surface }, { signal }) => {
-        const { before, after, inputUnits, distanceUm, surfaces, provenance } = await jobs.result(job, surface, signal)
+      'enhance.result': async ({ job }) => {
+        const { before, after, inputUnits, distanceUm, surfaces, original, provenance } = await jobs.result(job)
+        const surface = surfaces.findIndex((each) => each.distanceUm === distanceUm)
         return {
           before: imageOf(before.width, before.height, before.data),
           after: imageOf(after.width, after.height, after.data),
           inputUnits,
           distanceUm,
           surfaces: surfaces.map(({ distanceUm, verdict }) => ({ distanceUm, verdict })),
+          surface: surface < 0 ? null : surface,
+          inspectable: original,
           provenance,
         }
+      },
+      'enhance.surface': async ({ job, surface }, { signal }) => {
+        const after = await jobs.picture(job, surface, signal)
+        return { after: imageOf(after.width, after.height, after.data) }
       },
 
       'trust.inspect': async ({ job, surface }, { signal }) => {
@@ -209,13 +216,19 @@ function livePicture({ live, trust, factsOf }: HostParts): InspectRequest {
 }
 
 async function jobPicture({ jobs }: HostParts, job: string, surface: number | undefined): Promise<InspectRequest> {
-  const { before, facts, provenance, original, distanceUm } = await jobs.result(job, surface)
+  const { before, facts, provenance, original, distanceUm } = await jobs.result(job)
   if (!original)
     throw new AppError(
       'BadRequest',
       'Only a picture that the network took plane by plane, at most 2048 pixels wide and high, can be inspected. What was judged stands in the file.',
     )
-  return { model: provenance.model, picture: before, second: null, facts, distanceUm }
+  return {
+    model: provenance.model,
+    picture: before,
+    second: null,
+    facts,
+    distanceUm: surface === undefined ? distanceUm : (await jobs.surface(job, surface)).distanceUm,
+  }
 }
 
 /** Values under a point of the field, and where in the sample it is. x to the right, y down, the stage position at the field's centre. */

@@ -83,12 +83,13 @@ export interface EnhanceResult {
   readonly inputUnits: boolean
 }
 
-/** One surface of a refocused stack, of the first channel at the first time. */
+/** One surface of a refocused stack. */
 export interface Surface {
   /** µm from the plane in focus, positive away from the objective. */
   readonly distanceUm: number
-  readonly verdict: Verdict | null
-  /** Its place in the file. */
+  /** The gravest of all channels. */
+  readonly verdict: Verdict
+  /** The place in the file of its first channel at the first time. */
   readonly plane: number
 }
 

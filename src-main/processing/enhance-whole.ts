@@ -3,10 +3,10 @@
  * into an OME-TIFF of its own.
  */
 import { basename } from 'node:path'
-import { AppError } from '#shared/errors.ts'
+import { AppError, isAbort, messageOf } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 import type { Verdict } from '#shared/trust.ts'
-import type { DistanceMap } from '../inference/distance-map.ts'
+import { type DistanceMap, farthest } from '../inference/distance-map.ts'
 import type { ImagePrediction, ImageRequest, ImageUse, ResultImage } from '../inference/inference.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
@@ -36,6 +36,7 @@ export async function enhanceWhole(
   const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
   const groups = channelGroups(source, use, name, request.model)
   const parts: ImagePrediction[] = []
+  const made = use.distance ? 0.9 : 1 // what is refocused is judged next
   for (const [index, channels] of groups.entries()) {
     const { dims, data } = await readImage(source, channels, name, request.signal)
     const ask: ImageRequest = {
@@ -45,7 +46,7 @@ export async function enhanceWhole(
       pixelSizeUm,
       priority: 'batch',
       onProgress: (fraction) =>
-        request.onProgress?.((index + fraction) / groups.length, doneOf(source, (index + fraction) / groups.length)),
+        request.onProgress?.((made * (index + fraction)) / groups.length, doneOf(source, (index + fraction) / groups.length)),
     }
     parts.push(await inference.predictImage(ask, request.signal))
   }
@@ -54,7 +55,10 @@ export async function enhanceWhole(
   if (!first || !shown) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
   const warnings = [...sourceWarnings({ request, source }), ...new Set(parts.flatMap(({ provenance }) => provenance.warnings))]
   const task = { request, source, map: use.distance, pixelSizeUm, inference, judge }
-  const { verdict, words } = await judgeMapped(task, first)
+  const { verdict, words } = await judgeMapped(task, first).catch((error: unknown): Judged => {
+    if (isAbort(error)) throw error
+    return { verdict: null, words: `Not judged, because the instruments failed: ${messageOf(error)}` }
+  })
   const outputs: string[] = []
   for (const [index, { id }] of first.images.entries()) {
     request.signal?.throwIfAborted()
@@ -114,18 +118,21 @@ async function judgeMapped(
   const training = await inference.training(request.model)
   const input = { width: source.width, height: source.height, data: await source.readPlane(pictureChannel(map), request.signal) }
   const distances = await source.readPlane(map.channel, request.signal)
-  let farthest = 0
-  for (const value of distances) if (Math.abs(value) > Math.abs(farthest)) farthest = value
+  const distanceUm = Math.round(farthest(map, distances) * 100) / 100
   const plane = width * height
   const report = await new SurfaceJudge({ ...task, map, training }, input).judge({
     width,
     height,
     pixelSizeUm,
     image: data.slice(0, plane),
-    scale: channels > 1 ? data.slice(plane, 2 * plane) : null,
-    distanceUm: Math.round(farthest * map.unitUm * 1e3) / 1e3,
+    scale: map.inverse && channels > 1 ? data.slice(plane, 2 * plane) : null,
+    distanceUm,
   })
-  return { verdict: report.verdict, words: `The plane${times > 1 ? ' of the first time' : ''} was judged${judgedPart(source)}` }
+  const which = `The plane${times > 1 ? ' of the first time' : ''}`
+  return {
+    verdict: report.verdict,
+    words: `${which} was judged as a surface at ${distanceUm} µm, the farthest distance of its map${judgedPart(source)}`,
+  }
 }
 
 /** Channels that go to the network together: each by itself where it takes one, else all. Throws OutOfRange. */

@@ -122,18 +122,34 @@ export class Jobs implements AsyncDisposable {
     void discard(waiting.job)
   }
 
-  /**
-   * The first plane before and after, or `surface` of those it was refocused to, read from its file. Rejects with Busy while the job runs, BadRequest
-   * where there is nothing to show, or as `openTiff` does.
-   */
-  async result(id: string, surface?: number, signal?: AbortSignal): Promise<JobResult> {
+  /** The first plane before and after. Rejects with Busy while the job runs, BadRequest where there is nothing to show. */
+  async result(id: string): Promise<JobResult> {
     const result = this.#results.get(id)
-    if (result) return surface === undefined ? result : await atSurface(result, surface, signal)
+    if (result) return result
     const job = this.#state.value.find((candidate) => candidate.id === id)
     if (!job) throw new AppError('BadRequest', 'There is no such job.')
     if (job.status === 'waiting' || job.status === 'running') throw new AppError('Busy', `${job.file} is not finished yet.`)
     if (job.status === 'done') throw new AppError('BadRequest', `The pictures of ${job.file} are no longer in memory. Open ${job.output}.`)
     throw new AppError('BadRequest', job.problem ?? `${job.file} was cancelled, so there is nothing to show.`)
+  }
+
+  /** One of the surfaces that it was refocused to. Rejects as `result` does, and with BadRequest where there is no such surface. */
+  async surface(id: string, index: number): Promise<Surface> {
+    const { surfaces } = await this.result(id)
+    const surface = surfaces[index]
+    if (surface) return surface
+    const there =
+      surfaces.length > 0 ? `There are ${surfaces.length} surfaces, and no number ${index + 1}.` : 'This result was not refocused.'
+    throw new AppError('BadRequest', there)
+  }
+
+  /** That surface, read from the file, at most 2048 pixels wide. Rejects as `surface` and `openTiff` do. */
+  async picture(id: string, index: number, signal?: AbortSignal): Promise<Picture> {
+    const { output } = await this.result(id)
+    const { plane } = await this.surface(id, index)
+    await using source = await openTiff(output, signal ? { signal } : {})
+    const { width, height } = source
+    return await reduced({ width, height, data: await source.readPlane(plane, signal) }, largestLook)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -216,15 +232,6 @@ export class Jobs implements AsyncDisposable {
   #patch(id: string, change: Partial<Job>): void {
     this.#state.set(this.#state.value.map((job) => (job.id === id ? { ...job, ...change } : job)))
   }
-}
-
-async function atSurface(result: JobResult, index: number, signal?: AbortSignal): Promise<JobResult> {
-  const surface = result.surfaces[index]
-  if (!surface) throw new AppError('BadRequest', `There is no surface ${index + 1} of ${result.surfaces.length}.`)
-  await using source = await openTiff(result.output, signal ? { signal } : {})
-  const { width, height } = source
-  const after = await reduced({ width, height, data: await source.readPlane(surface.plane, signal) }, largestLook)
-  return { ...result, after, distanceUm: surface.distanceUm }
 }
 
 function sentence(error: unknown): string {

@@ -92,7 +92,7 @@ export async function refocusFile(
 function surfacesOf({ source, distances }: Task, { scaled }: Shown, judged: readonly JudgedPlane[]): Surface[] {
   const channels = resultChannels(source, 'refocused', scaled).length
   return distances.map((distanceUm, z) => {
-    const verdict = judged.find((plane) => plane.z === z && plane.c === 0)?.report.verdict ?? null
+    const verdict = gravestVerdict(judged.filter((plane) => plane.z === z))
     return { distanceUm, verdict, plane: z * channels }
   })
 }

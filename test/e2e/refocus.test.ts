@@ -86,11 +86,12 @@ it('of which every surface can be looked at, with its own verdict, and inspected
   // The picture that the host hands out for it is the file's own.
   const [job] = app.host.parts.jobs.state.value
   await using stack = await openTiff(job?.output ?? '')
-  const { after, surfaces } = await app.host.parts.jobs.result(job?.id ?? '', 3)
-  expect(after.data).toEqual(await stack.readPlane(2 * 3))
+  const { jobs } = app.host.parts
+  const { surfaces } = await jobs.result(job?.id ?? '')
+  expect((await jobs.picture(job?.id ?? '', 3)).data).toEqual(await stack.readPlane(2 * 3))
   expect(surfaces.map(({ distanceUm }) => distanceUm)).toEqual([-4, -2, 0, 2, 4])
   expect(await page.getByTestId('verdict-badge').getAttribute('data-level')).toBe(surfaces[3]?.verdict?.level)
-  await expect(app.host.parts.jobs.result(job?.id ?? '', 5)).rejects.toMatchObject({ kind: 'BadRequest' })
+  await expect(jobs.picture(job?.id ?? '', 5)).rejects.toMatchObject({ kind: 'BadRequest' })
   await page.getByTestId('inspect').click()
   await page.getByText(/Judged: the middle of this surface/).waitFor({ timeout: 90_000 })
 })

@@ -69,15 +69,15 @@ describe('a file through deep-z', () => {
   afterEach(() => rm(folder, { recursive: true, force: true }))
 
   /** The picture of the package's own test, 64 pixels of it, beside maps that say `distances` (µm). */
-  function makeTiff(distances: readonly number[]): Promise<string> {
+  function makeTiff(distances: readonly number[], tiltUm = 0): Promise<string> {
     return runPython(
       `${pythonInput}
 import tifffile
 raw = np.load(given['raw'])[0, 0]
-data = np.stack([raw] + [np.full_like(raw, d / 10) for d in given['distances']])
+data = np.stack([raw] + [np.full_like(raw, d / 10) + np.linspace(0, given['tiltUm'] / 10, len(raw))[:, None] for d in given['distances']])
 tifffile.imwrite(given['path'], data.astype(np.float32), ome=True, metadata={'axes': 'CYX', 'PhysicalSizeX': 0.325, 'PhysicalSizeXUnit': 'µm', 'PhysicalSizeY': 0.325, 'PhysicalSizeYUnit': 'µm'})
 print(json.dumps(given['path']))`,
-      { path: join(folder, 'worm.ome.tif'), raw: join(rootFolder, 'models', 'deep-z', 'test-raw.npy'), distances },
+      { path: join(folder, 'worm.ome.tif'), raw: join(rootFolder, 'models', 'deep-z', 'test-raw.npy'), distances, tiltUm },
     )
   }
 
@@ -128,11 +128,19 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     expect(found).toMatchObject({ shape: [2, 128, 128], finite: true })
     expect(found.least).toBeGreaterThan(0)
     expect(warnings).toEqual([])
-    expect(judged).toBe('The plane was judged.')
+    expect(judged).toBe('The plane was judged as a surface at 4 µm, the farthest distance of its map.')
     // As the same surface is judged that was asked for without a map.
     const asked = await enhance(await makeTiff([]), { fromUm: 4, toUm: 4, stepUm: 1 })
     expect(verdict).toEqual(asked.verdict)
-    expect((await readBack(output)).xml).toContain('The plane was judged.')
+    expect((await readBack(output)).xml).toContain('judged as a surface at 4 µm')
+  }, 60_000)
+
+  test('a tilted map is judged by its end that lies nearest to, or beyond, what the network was trained for', async () => {
+    const within = await enhance(await makeTiff([-6], 8))
+    expect(within.judged).toMatch(/^The plane was judged as a surface at -6 µm/)
+    const beyond = await enhance(await makeTiff([-12], 14))
+    expect(beyond.judged).toMatch(/^The plane was judged as a surface at -12 µm/)
+    expect(beyond.verdict?.level).toBe('do-not-use')
   }, 60_000)
 
   test('a picture alone becomes a stack of the surfaces that are asked for, each judged', async () => {

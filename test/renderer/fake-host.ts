@@ -336,8 +336,11 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         inputUnits: true,
         distanceUm: null,
         surfaces: [],
+        surface: null,
+        inspectable: true,
         provenance: fakeProvenance,
       }),
+      'enhance.surface': () => ({ after: imageOf(enhancedPicture(0, 0, 50)) }),
       'trust.inspect': () => fakeInspection(imageOf(rawPicture(0, 0, 50)), imageOf(enhancedPicture(0, 0, 50))),
       'models.info': ({ model }) => ({ ...fakeDetails, model }),
       'models.test': ({ model }) => {
