@@ -83,7 +83,7 @@ class Cells(unittest.TestCase):
 
     def test_judged_cells_and_strangers_are_drawn(self):
         config = tiny()
-        for name, place in {**judged.CLASSES, **judged.STRANGERS}.items():
+        for name, place in {**judged.CLASSES, **judged.STRANGERS, **judged.FARTHER}.items():
             image = photographs.expectation(config, place, name, 0, 0.4)
             self.assertEqual(tuple(image.shape), (64, 64))
             self.assertGreater(float(image.std()), 0.01, name)

@@ -1,7 +1,8 @@
 """Cells that the network is judged by: other code, other shapes and other numbers than the training's, and never imported there.
 
 Each place is drawn by a function (rng, frame) → planes (Z, size, size) of density, in samples of `frame.step` µm. Beside the nine there are two near
-strangers, peroxisomes and the plasma membrane, which no training and no choice has seen.
+strangers, peroxisomes and the plasma membrane, and two farther ones. No training and no choice has seen them; but of the oddities that the training shows as none of
+the nine, `bodies` are akin to peroxisomes and `junctions` to the membrane, while nothing is akin to the farther two.
 """
 
 import numpy as np
@@ -216,11 +217,37 @@ def membrane(rng, frame):
     return planes
 
 
+def cilium(rng, frame):
+    """A stranger: one curved rod of 2-8 µm somewhere over the nucleus or beside it, and label all over the cell."""
+    planes = frame.planes()
+    length, turn, bend = rng.uniform(2, 8), rng.uniform(0, 2 * np.pi), rng.normal(0, 0.15)
+    t = np.linspace(0, 1, 25)
+    angle = turn + bend * length * t
+    path = np.cumsum(np.stack([np.sin(angle), np.cos(angle)], 1), 0) * length / 25 / frame.step
+    line(planes[4], frame.hub + rng.normal(0, 0.6, 2) * frame.nuclear / frame.step + path, 1.0)
+    planes = ndimage.gaussian_filter(planes, (0, *[0.12 / frame.step] * 2))
+    planes[1:4] += planes.max() * frame.body * rng.uniform(0.01, 0.1)
+    return planes
+
+
+def chromosomes(rng, frame):
+    """A stranger: a dividing cell's chromosomes, 20-50 short bent rods heaped in a plate or a ball where the nucleus was."""
+    planes = frame.planes()
+    turn, flat = rng.uniform(0, np.pi), rng.uniform(0.25, 1)
+    axes = np.array([[np.sin(turn), np.cos(turn)], [np.cos(turn), -np.sin(turn)]])
+    for _ in range(rng.integers(20, 51)):
+        middle = frame.hub + (rng.normal(0, 0.4, 2) * (1, flat) @ axes) * frame.nuclear / frame.step
+        angle, half = rng.uniform(0, np.pi) + np.array([-0.4, 0, 0.4]) * rng.normal(), rng.uniform(0.4, 1.5) / frame.step
+        line(planes[rng.integers(1, 4)], middle + np.array([-1, 0, 1])[:, None] * half * np.stack([np.sin(angle), np.cos(angle)], 1), 1.0)
+    return np.clip(ndimage.gaussian_filter(planes, (0, *[0.25 / frame.step] * 2)) * 4, 0, 1)
+
+
 CLASSES = {
     "nucleus": nucleus, "nucleoli": nucleoli, "endoplasmic-reticulum": reticulum, "golgi": golgi, "lysosome": lysosome,
     "endosome": endosome, "mitochondria": mitochondria, "actin": actin, "microtubules": microtubules,
 }  # fmt: skip
 STRANGERS = {"peroxisome": peroxisome, "plasma membrane": membrane}
+FARTHER = {"cilium": cilium, "mitotic chromosomes": chromosomes}
 
 
 def scene(rng, place, size, step):

@@ -33,7 +33,7 @@ def judge(config, module, images, names, pixels, rival):
 
 def tables_of(rows, limit):
     """Accuracy (overall, by class, photons, pixel), confusion, calibration and the unknown, from `judge`'s rows."""
-    known = np.isin(rows["name"], NAMES)
+    known, near = np.isin(rows["name"], NAMES), np.isin(rows["name"], list(judged.STRANGERS))
     labels = np.array([NAMES.index(n) for n in rows["name"][known]])
     probabilities, novelty = rows["probabilities"][known], rows["novelty"]
     named, photons, pixel = probabilities.argmax(1), rows["photons"][known], rows["pixel"][known]
@@ -51,12 +51,12 @@ def tables_of(rows, limit):
             "called_unknown": float((novelty[rows["name"] == stranger] > limit).mean()),
             "mostly_named": NAMES[int(np.bincount(rows["probabilities"][rows["name"] == stranger].argmax(1)).argmax())],
         }
-        for stranger in judged.STRANGERS
+        for stranger in (*judged.STRANGERS, *judged.FARTHER)
     ]
     by_level = [
         {
             "photons": int(level),
-            "auroc": scores.auroc(novelty[~known & (rows["photons"] == level)], novelty[known & (rows["photons"] == level)]),
+            "auroc": scores.auroc(novelty[near & (rows["photons"] == level)], novelty[known & (rows["photons"] == level)]),
             "known_called_unknown": float((novelty[known & (rows["photons"] == level)] > limit).mean()),
         }
         for level in np.unique(rows["photons"])
@@ -71,7 +71,7 @@ def tables_of(rows, limit):
         "calibration_error": calibration,
         "strangers": strange,
         "unknown_by_photons": by_level,
-        "unknown_auroc": scores.auroc(novelty[~known], novelty[known]),
+        "unknown_auroc": scores.auroc(novelty[near], novelty[known]),
     }
 
 
@@ -112,7 +112,7 @@ def run(config, work, out, report=print):
         module = module.to("cuda")
     out = Path(out)
     rival = baseline.Histogram(**found["baseline"])
-    images, names, pixels = photographs.cells(config, {**judged.CLASSES, **judged.STRANGERS}, work, report)
+    images, names, pixels = photographs.cells(config, {**judged.CLASSES, **judged.STRANGERS, **judged.FARTHER}, work, report)
     tables = tables_of(judge(config, module, images, names, pixels, rival), found["limit"])
     tables["atlas"], tables["atlas_accuracy"] = real_table(config, module, found["limit"])
     tables["selection"] = found["selection"]
