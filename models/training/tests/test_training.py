@@ -267,6 +267,11 @@ class Batches(unittest.TestCase):
         self.assertAlmostEqual(float(losses.balanced(torch.where(target > 0, 3.0, 1.0), target)), 2.0, places=6)
         self.assertAlmostEqual(float(losses.balanced(torch.ones(2, 1, 8, 8), torch.zeros(2, 1, 8, 8))), 0.5, places=6)  # no structure: its half is missing
 
+    def test_blur_is_that_of_scipy(self):
+        image = np.random.default_rng(0).random((40, 56))
+        found = losses.gaussian_blur(torch.from_numpy(image)[None, None], 2.0)[0, 0]
+        np.testing.assert_allclose(found, ndimage.gaussian_filter(image, 2.0, mode="nearest", truncate=3.0), atol=1e-6)
+
     def test_dissimilarity_is_one_less_the_ssim_that_is_measured(self):
         """Another implementation, on NumPy and scipy, of the same figure. The measure's range is a percentile's: without outliers both are near."""
         rng = np.random.default_rng(1)
