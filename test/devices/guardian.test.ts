@@ -84,7 +84,7 @@ describe('the guardian', () => {
     await ended(host)
     await until(() => light.log.some(({ time, line }) => time >= died && line === 'CSF'), LIMIT_MS)
     await until(() => stage.log.some(({ time, line }) => time >= died && line === '\\'), LIMIT_MS)
-    await until(() => !alive(second), LIMIT_MS)
+    await until(() => !alive(second), 10_000) // that it leaves is tidiness: the ports are safe already
   })
 
   it('leaves at once, writing nothing, when the host says goodbye', async () => {
