@@ -55,7 +55,9 @@ export async function enhanceWhole(
   if (!first || !shown) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
   const warnings = [...sourceWarnings({ request, source }), ...new Set(parts.flatMap(({ provenance }) => provenance.warnings))]
   const task = { request, source, map: use.distance, pixelSizeUm, inference, judge }
-  const { verdict, words } = await judgeMapped(task, first).catch((error: unknown): Judged => {
+  const data = await source.readPlane(pictureChannel(use.distance), request.signal)
+  const picture: Picture = { width: source.width, height: source.height, data }
+  const { verdict, words } = await judgeMapped(task, picture, first).catch((error: unknown): Judged => {
     if (isAbort(error)) throw error
     return { verdict: null, words: `Not judged, because the instruments failed: ${messageOf(error)}` }
   })
@@ -70,10 +72,7 @@ export async function enhanceWhole(
   }
   const [output = '', ...others] = outputs
   const [, , , height = 1, width = 1] = shown.dims
-  const before = await reduced(
-    { width: source.width, height: source.height, data: await source.readPlane(pictureChannel(use.distance), request.signal) },
-    largestLook,
-  )
+  const before = await reduced(picture, largestLook)
   const after: Picture = await reduced({ width, height, data: shown.data.subarray(0, width * height) }, largestLook)
   const preview = request.preview ? beside(output, '.png') : null
   const prediction = { provenance: first.provenance, pixelSizeUm: shown.pixelSizeUm }
@@ -109,6 +108,7 @@ interface Judged {
 /** A picture beside the map of the surface it is refocused to, as every surface is judged; anything else is not. */
 async function judgeMapped(
   { map, ...task }: Omit<SurfaceTask, 'map' | 'training'> & { readonly map: DistanceMap | null },
+  input: Picture,
   { images }: ImagePrediction,
 ): Promise<Judged> {
   const { source, request, inference } = task
@@ -116,7 +116,6 @@ async function judgeMapped(
   const [times = 1, channels = 1, depths = 1, height = 1, width = 1] = dims
   if (!map || images.length > 1 || depths > 1) return { verdict: null, words: notJudged }
   const training = await inference.training(request.model)
-  const input = { width: source.width, height: source.height, data: await source.readPlane(pictureChannel(map), request.signal) }
   const distances = await source.readPlane(map.channel, request.signal)
   const distanceUm = Math.round(farthest(map, distances) * 100) / 100
   const plane = width * height

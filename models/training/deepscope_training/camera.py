@@ -29,9 +29,9 @@ def requantise(image, levels=255):
     return torch.round((image - low) / torch.clamp(high - low, min=1e-6) * levels)
 
 
-def fitting(gain, electrons, offset, bits=12):
-    """The gain, or a higher one with which `electrons` do not exceed what `bits` can say."""
-    return max(gain, electrons / (2**bits - 1 - offset))
+def least_gain(electrons, offset, bits):
+    """The lowest gain (e⁻/ADU) with which `electrons` do not exceed what `bits` can say; numbers or tensors."""
+    return electrons / (2**bits - 1 - offset)
 
 
 def photograph(source, target, settings, generator, photons=None, background=None):
@@ -42,7 +42,7 @@ def photograph(source, target, settings, generator, photons=None, background=Non
     offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
     bits = 12 if settings.twelve_bit and uniform(generator, 0, 1) < settings.twelve_bit else 16
     if bits == 12:
-        gain = fitting(gain, photons * (float(source.max()) + background), offset)
+        gain = max(gain, least_gain(photons * (float(source.max()) + background), offset, bits))
     image = read_out(photons * (source + background), offset, gain, read_noise, generator, bits)
     target = offset + photons * (target + background) / gain
     if uniform(generator, 0, 1) < settings.hot_pixels:

@@ -92,7 +92,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
     adversary = kind.critic(config)
     forks = adversary is not None and not adversarial
     adversary = adversary.to(device) if adversarial and adversary else None
-    step, elapsed, began, learned = 0, 0.0, None, set()
+    step, elapsed, began, before = 0, 0.0, None, None
     begin = checkpoint if checkpoint.exists() else fork if adversarial else None
     if begin:
         state = read_checkpoint(begin, config)
@@ -101,14 +101,13 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         if adversary and state.get("adversary"):
             adversary.load_state_dict(state["adversary"])
         step, elapsed, began = state["step"], state["elapsed"], state.get("initial")
-        precision = precision or state.get("precision", "float32")
-        learned = {state.get("precision", "float32")}
+        before = state.get("precision", "float32")
         if rank == 0:
             report(f"Going on from step {step}.")
     elif initial:
         began = beginnings.weights(initial, network)
-    precision = precision or "float32"
-    least = min(learned | {precision})  # what the package says: the coarser one where both were used
+    precision = precision or before or "float32"
+    coarser = min(before or precision, precision)  # by the alphabet too: what the package says where both were used
     answer = network if precision == "float32" else reduced(network, device, getattr(torch, precision))
     last = training.steps if steps is None else steps
     grower = start_pool(pool_folder, source or config.name) if grow and rank == 0 else None
@@ -121,7 +120,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         def store(path=checkpoint):
             if rank > 0:
                 return
-            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began, "precision": least}
+            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began, "precision": coarser}
             if adversary:
                 state["adversary"] = adversary.state_dict()
             states.save(path, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})

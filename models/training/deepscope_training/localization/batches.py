@@ -53,7 +53,7 @@ def photograph(images, settings, generator, photons=None, background=None):
     background = spread(generator, count, *settings.background, logarithmic=True) if background is None else background
     offset, gain, noise = (spread(generator, count, *v) for v in (settings.offset, settings.gain, settings.read_noise))
     twelve = chance(generator, count, settings.twelve_bit)
-    gain = torch.where(twelve, torch.maximum(gain, photons * (images.amax((1, 2), keepdim=True) + background) / (2**12 - 1 - offset)), gain)
+    gain = torch.where(twelve, torch.maximum(gain, camera.least_gain(photons * (images.amax((1, 2), keepdim=True) + background), offset, 12)), gain)
     shot = camera.read_out(photons * (images + background), offset, gain, noise, generator)
     hot = camera.hot_pixels(shot, 1e-4, 3 * photons / gain, generator)
     shot = torch.where(chance(generator, count, settings.hot_pixels), hot, shot)
