@@ -85,7 +85,7 @@ def make(options):
     if options.command == "lookout":
         if not hasattr(kind, "watch"):
             raise TrainingError(f"Networks of the kind {config.kind} have no lookout.")
-        kind.watch(config, work, pool_folder, out, steps=options.steps)
+        kind.watch(config, work, pool_folder, out, steps=options.steps, initial=options.initial, precision=options.precision)
     if options.command in ("evaluate", "all"):
         kind.evaluate(config, work, out)
     if options.command == "time":

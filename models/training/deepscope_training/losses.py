@@ -1,7 +1,9 @@
-"""Training loss: the mean over examples of the *logarithm* of the error.
+"""Training loss: the mean over examples of a concave function of the error, relative to the error that the input itself has.
 
 Quality is judged in decibels at every exposure. A plain mean is ruled by the noisiest examples, whose errors are ten times those of
-a bright image, and the network then blurs what it could have kept; the logarithm lets each example count by its relative gain.
+a bright image, and the network then blurs what it could have kept; relative to the input's own error each example counts alike. The function is that of Box &
+Cox (1964), (r^power - 1) / power, the logarithm at a power of 0. The logarithm rewards whoever decides: where one input may have come from two specimens, being
+very right about one pays for being wrong about the other. The higher the power, the more it costs to be further from the truth than the input was.
 """
 
 import functools
@@ -32,19 +34,27 @@ def gaussian_blur(image, sigma):
     return down.to(image.dtype) @ image @ across.to(image.dtype).T
 
 
-def log_error(error):
-    """Mean over examples of log(absolute error) and log(RMS error), half each, of errors (B, 1, Y, X)."""
-    absolute = error.abs().mean((1, 2, 3))
-    square = torch.sqrt((error**2).mean((1, 2, 3)) + FLOOR**2)
-    return 0.5 * (torch.log(absolute + FLOOR) + torch.log(square)).mean()
+def felt(error, reference, power):
+    """Box & Cox's function of errors over the reference's, each (B,); at a power of 0 the logarithm of the error, as the reference only adds a constant."""
+    return torch.log(error) if power == 0 else ((error / reference) ** power - 1) / power
 
 
-def structure_error(error, target):
-    """Mean over examples of log(absolute error around fine detail of the target): a few beads on an empty ground count as
+def size_error(error, reference, power=0.0):
+    """Mean over examples of what is felt of the mean absolute and of the RMS error, half each; errors and reference (B, 1, Y, X)."""
+
+    def sizes(of):
+        return of.abs().mean((1, 2, 3)) + FLOOR, torch.sqrt((of**2).mean((1, 2, 3)) + FLOOR**2)
+
+    return 0.5 * sum(felt(size, other, power) for size, other in zip(sizes(error), sizes(reference))).mean()
+
+
+def structure_error(error, reference, target, power=0.0):
+    """Mean over examples of what is felt of the absolute error around fine detail of the target: a few beads on an empty ground count as
     much as a full field. Neighbourhoods are weighted, not pixels, which would reward guessing too bright."""
     detail = gaussian_blur((target - gaussian_blur(target, 2.0)).abs(), NEIGHBOURHOOD)
-    absolute = (detail * error.abs()).sum((1, 2, 3)) / (detail.sum((1, 2, 3)) + FLOOR)
-    return torch.log(absolute + FLOOR).mean()
+    weight = detail / (detail.sum((1, 2, 3), keepdim=True) + FLOOR)
+    size, other = ((weight * of.abs()).sum((1, 2, 3)) + FLOOR for of in (error, reference))
+    return felt(size, other, power).mean()
 
 
 def dissimilarity(image, target):
@@ -66,18 +76,19 @@ def balanced(values, target):
     return 0.5 * (parts[0] + parts[1]).mean()
 
 
-def loss(output, target, training, pixel):
-    """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` (B, 1, Y, X), `pixel` in µm.
+def loss(output, target, given, training, pixel):
+    """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` and `given`, the input, (B, 1, Y, X), `pixel` in µm.
 
-    error: log error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. ssim: dissimilarity. consistency: the log error
+    error: size error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. ssim: dissimilarity. consistency: the size error
     after a blur to what both objectives resolve. scale: Laplace negative log-likelihood of the error, half of structure and half of ground, in which the image
     counts as given (the second head learns to judge, not to please).
     """
     image, scale = output[:, :1], output[:, 1:]
-    difference = target - image
-    error = log_error(difference)
-    consistency = log_error(gaussian_blur(difference, training.consistency_sigma / pixel))
-    structure = structure_error(difference, target)
+    difference, reference, power = target - image, target - given, training.power
+    error = size_error(difference, reference, power)
+    coarse, coarse_reference = (gaussian_blur(of, training.consistency_sigma / pixel) for of in (difference, reference))
+    consistency = size_error(coarse, coarse_reference, power)
+    structure = structure_error(difference, reference, target, power)
     likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
     total = training.error * error + training.structure * structure
     total = total + training.consistency * consistency + training.scale * likelihood

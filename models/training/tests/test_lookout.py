@@ -1,6 +1,7 @@
 """The lookout: what it is shown, what it is taught, and what the application gets."""
 
 import base64
+import json
 import unittest
 
 import numpy as np
@@ -73,6 +74,31 @@ class Taught(unittest.TestCase):
         teach.learn(small.config(), lessons_of(), path, 3, said.append)
         self.assertEqual(torch.load(path)["step"], 3)
         self.assertEqual(len(said), 2)
+
+    def test_teaching_may_begin_with_the_lookout_of_a_package(self):
+        """What was folded and written is read again, and a step from there changes it a little, not altogether."""
+        folder = small.scratch(self)
+        torch.manual_seed(3)
+        shipped = lookout.Lookout().eval().fold()
+        (folder / "lookout.json").write_text(json.dumps(lookout.as_json(shipped, 0.65)), encoding="utf-8")
+        inputs = torch.rand(1, 2, 64, 64)
+        for precision in (None, "bfloat16"):
+            path = folder / f"{precision}.pt"
+            learned = teach.learn(small.config(), lessons_of(), path, 1, small.silent, folder, precision).fold()
+            again = teach.learn(small.config(), lessons_of(), path, 1, small.silent).fold()
+            with torch.no_grad():
+                before, after = shipped(inputs), learned(inputs)
+                torch.testing.assert_close(again(inputs), after)
+            self.assertGreater(float((after - before).abs().max()), 0)
+            self.assertLess(float((after - before).abs().max()), 0.2)
+
+    def test_a_package_without_a_lookout_ends_with_a_sentence(self):
+        folder = small.scratch(self)
+        for content in (None, "{}"):
+            if content:
+                (folder / "lookout.json").write_text(content, encoding="utf-8")
+            with self.assertRaisesRegex(TrainingError, "holds no lookout of this design"):
+                teach.learn(small.config(), lessons_of(), folder / "new.pt", 1, small.silent, folder)
 
     def test_a_damaged_or_foreign_file_ends_with_a_sentence(self):
         folder = small.scratch(self)

@@ -118,6 +118,21 @@ class Loss(unittest.TestCase):
         self.assertAlmostEqual(error(0.4, 1) - error(0.2, 1), math.log(2), places=2)
         self.assertAlmostEqual(error(0.4, 1), error(0.4, 50), places=1)
 
+    def test_with_a_power_an_error_counts_against_the_better_of_input_and_flat_picture(self):
+        """Box and Cox at p = 1/2: nothing for an answer as wrong as the input, 2 * (sqrt 2 - 1) = 0.828 for twice that; -1 for a quarter of a flat picture's error where the input is worse than flat."""
+        config = small_refocus.config(floor=0.0, border=0, power=0.5)
+        generator = torch.Generator().manual_seed(5)
+        target, wrong = torch.rand(2, 2, 1, 64, 64, generator=generator)
+        wrong, flat = wrong - wrong.mean(), target.mean() - target
+
+        def error(answer, given):
+            made = lambda raw, dpm: torch.cat([answer, 1 + 0 * raw], 1)  # noqa: E731
+            return losses.loss(config, made, (given, target, target))[1]["error"]
+
+        self.assertAlmostEqual(error(target + 0.2 * wrong, target + 0.2 * wrong), 0, places=2)
+        self.assertAlmostEqual(error(target + 0.4 * wrong, target + 0.2 * wrong), 0.828, places=2)
+        self.assertAlmostEqual(error(target + 0.25 * flat, target + 9 * flat), -1, delta=0.15)  # the mean absolute error of a flat picture is 0.87 of its deviation
+
     def test_the_border_does_not_count(self):
         config = small_refocus.config(border=4)
         target = torch.rand(1, 1, 32, 32)

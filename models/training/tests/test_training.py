@@ -292,13 +292,25 @@ class Batches(unittest.TestCase):
         self.assertGreater(float(image.mean()), 3500)
         self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.02)
 
-    def test_loss_counts_every_exposure_alike(self):
-        training = configuration.load("widefield-sr").training
-        target = torch.rand(1, 1, 64, 64)
-        error = torch.rand(1, 1, 64, 64) - 0.5
-        scale = torch.full((1, 1, 64, 64), 0.1)
-        steps = [losses.loss(torch.cat([target + a * error, scale], 1), target, training, 0.325)[1]["error"] for a in (0.5, 0.25, 0.125)]
+    def error_parts(self, power, share):
+        """Parts of the loss of an answer whose error is `share` of the input's own, at every pixel."""
+        training = dataclasses.replace(configuration.load("widefield-sr").training, power=power)
+        generator = torch.Generator().manual_seed(5)
+        target, wrong = torch.rand(2, 1, 64, 64, generator=generator), torch.rand(2, 1, 64, 64, generator=generator) - 0.5
+        answer = torch.cat([target + share * wrong, torch.full_like(target, 0.1)], 1)
+        return losses.loss(answer, target, target + wrong, training, 0.325)[1]
+
+    def test_at_a_power_of_nothing_the_loss_counts_every_halving_of_the_error_alike(self):
+        steps = [self.error_parts(0.0, share)["error"] for share in (0.5, 0.25, 0.125)]
         self.assertAlmostEqual(steps[0] - steps[1], steps[1] - steps[2], delta=0.01)
+
+    def test_with_a_power_the_loss_is_box_and_coxs_function_of_the_error_over_the_inputs(self):
+        """(r^p - 1) / p at p = 1/2: 2 * (sqrt 2 - 1) = 0.828 for twice the input's error, -1 for a quarter of it, nothing for an answer no better than the input."""
+        for share, expected in ((2.0, 0.8284), (1.0, 0.0), (0.25, -1.0)):
+            parts = self.error_parts(0.5, share)
+            for name in ("error", "structure", "consistency"):
+                with self.subTest(share=share, part=name):
+                    self.assertAlmostEqual(parts[name], expected, delta=0.02)
 
 
 if __name__ == "__main__":

@@ -52,6 +52,7 @@ class Training(sections.Training):
     floor: float
     structure: float
     scale: float
+    power: float = 0.0  # 0: the logarithm of errors; above, to be further off than the input costs more
     adversarial: sections.Adversarial = None
 
 

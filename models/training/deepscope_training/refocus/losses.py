@@ -1,12 +1,12 @@
-"""Training loss: the mean over examples of the *logarithm* of the error relative to the target's own deviation.
+"""Training loss: the mean over examples of a concave function (`felt`) of the error relative to the target's own deviation.
 
 Quality is judged in decibels at every exposure and distance. Refocusing raises or lowers the peak of a bead two hundred times, so a plain mean
-would be ruled by the few examples whose target is brightest; the logarithm lets each count by its relative gain.
+would be ruled by the few examples whose target is brightest. With a power above 0 an error counts against that of the input, or of a flat picture where the input's is larger.
 """
 
 import torch
 
-from ..losses import NEIGHBOURHOOD, balanced, gaussian_blur
+from ..losses import NEIGHBOURHOOD, balanced, felt, gaussian_blur
 
 
 def relative(error, target, floor):
@@ -17,32 +17,38 @@ def relative(error, target, floor):
     return absolute + floor, square
 
 
-def structure_error(error, target, floor):
-    """Mean over examples of log(absolute error around fine detail of the target, over its deviation there)."""
+def easiest(size):
+    """The error that anyone can have: the input's own, `size` relative to the target's deviation, or that of a flat picture, 1."""
+    return size.clamp(max=1)
+
+
+def structure_error(error, reference, target, floor, power):
+    """Mean over examples of what is felt of the absolute error around fine detail of the target, over its deviation there."""
     detail = gaussian_blur((target - gaussian_blur(target, 2.0)).abs(), NEIGHBOURHOOD)
     weight = detail / (detail.sum((1, 2, 3), keepdim=True) + 1e-9)
     middle = (weight * target).sum((1, 2, 3), keepdim=True)
     deviation = torch.sqrt((weight * (target - middle) ** 2).sum((1, 2, 3))) + 1e-3
-    return torch.log((weight * error.abs()).sum((1, 2, 3)) / deviation + floor).mean()
+    size, other = ((weight * of.abs()).sum((1, 2, 3)) / deviation + floor for of in (error, reference))
+    return felt(size, easiest(other), power).mean()
 
 
 def loss(config, network, tensors, adversary=None):
     """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X).
 
-    error: half log of the mean absolute, half log of the RMS error, both relative. structure: near fine detail. scale: Laplace negative
+    error: what is felt of the mean absolute and of the RMS error, half each. structure: near fine detail. scale: Laplace negative
     log-likelihood of the error, half of structure and half of ground, in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
     """
     raw, dpm, target = tensors
     training, edge = config.training, config.training.border
-    output, target = (v[..., edge : v.shape[-2] - edge, edge : v.shape[-1] - edge] for v in (network(raw, dpm), target))
+    output, target, given = (v[..., edge : v.shape[-2] - edge, edge : v.shape[-1] - edge] for v in (network(raw, dpm), target, raw))
     image, scale = output[:, :1], output[:, 1:]
-    difference = target - image
-    absolute, square = relative(difference, target, training.floor)
-    error = 0.5 * (torch.log(absolute) + torch.log(square)).mean()
-    structure = structure_error(difference, target, training.floor)
+    difference, reference = target - image, target - given
+    sizes, others = (relative(of, target, training.floor) for of in (difference, reference))
+    error = 0.5 * sum(felt(size, easiest(other), training.power) for size, other in zip(sizes, others)).mean()
+    structure = structure_error(difference, reference, target, training.floor, training.power)
     likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
     total = error + training.structure * structure + training.scale * likelihood
-    parts = {"error": error, "structure": structure, "scale": likelihood, "l1": absolute.mean()}
+    parts = {"error": error, "structure": structure, "scale": likelihood, "l1": sizes[0].mean()}
     parts = {name: float(value.detach()) for name, value in parts.items()}
     if adversary:
         unit = target.std((1, 2, 3), keepdim=True) + 1e-3

@@ -17,7 +17,7 @@ def loss(config, network, tensors, adversary=None):
     """The sum that is minimised and its parts."""
     x, y = tensors
     output = network(x)
-    total, parts = losses.loss(output, y, config.training, config.optics.target.pixel)
+    total, parts = losses.loss(output, y, x, config.training, config.optics.target.pixel)
     if adversary:
         term, more = adversary.judge(output[:, :1], y)
         total, parts = total + term, {**parts, **more}

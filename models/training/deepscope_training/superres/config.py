@@ -79,6 +79,7 @@ class Training(sections.Training):
     consistency_sigma: float
     scale: float
     ssim: float = 0.0
+    power: float = 0.0  # 0: the logarithm of errors; above, to be further off than the input costs more
     adversarial: sections.Adversarial = None
 
 

@@ -7,11 +7,14 @@ test/cases/trust/lookout.json holds values that both must give.
 """
 
 import base64
+import json
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+from ..errors import TrainingError
 
 STRIDE = 8  # camera pixels along a place
 #: channels in, channels out, stride of the 3 × 3 convolutions; the first sees four pixels, each twice, as channels
@@ -30,6 +33,7 @@ class Lookout(nn.Module):
 
     def __init__(self, folded=False):
         super().__init__()
+        self.folded = folded
         self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in LAYERS)
         self.norms = nn.ModuleList(nn.Identity() if folded else nn.BatchNorm2d(o) for _, o, _ in LAYERS)
         self.head = nn.Conv2d(LAYERS[-1][1], 2, 1)
@@ -44,6 +48,9 @@ class Lookout(nn.Module):
     def fold(self):
         """The same network without batch normalisation, for use."""
         plain = Lookout(folded=True)
+        if self.folded:
+            plain.load_state_dict(self.state_dict())
+            return plain.eval()
         with torch.no_grad():
             plain.head.load_state_dict(self.head.state_dict())
             for target, layer, norm in zip(plain.layers, self.layers, self.norms):
@@ -82,6 +89,20 @@ def as_json(network, pixel):
     ]
     head = {"weights": encoded(network.head.weight), "bias": encoded(network.head.bias)}
     return {"method": METHOD, "pixel_size_um": pixel, "layers": layers, "head": head}
+
+
+def read(path):
+    """The folded network that `as_json` wrote into the file `path`."""
+    network = Lookout(folded=True)
+    try:
+        made = json.loads(path.read_text(encoding="utf-8"))
+        with torch.no_grad():
+            for part, kept in zip([*network.layers, network.head], [*made["layers"], made["head"]], strict=True):
+                for name, tensor in (("weights", part.weight), ("bias", part.bias)):
+                    tensor.copy_(torch.from_numpy(np.frombuffer(base64.b64decode(kept[name]), "<f4").copy()).view_as(tensor))
+    except Exception as error:  # a missing file, or whatever reading a damaged one raises
+        raise TrainingError(f"{path} holds no lookout of this design.") from error
+    return network
 
 
 def encoded(tensor):

@@ -12,9 +12,10 @@ from ..errors import TrainingError, writing
 from ..package import put, sha256
 from . import oddities
 from .lessons import FIGURES, PATTERNS, Lessons, loss_of
-from .lookout import Lookout, as_json
+from .lookout import Lookout, as_json, read
 
 STEPS, BATCH, RATE, WARM_UP = 7000, 24, 4e-3, 100
+RATE_AGAIN = 1e-3  # without batch normalisation
 KEEP_EVERY = 200
 LEAST = 8  # fields, below which there is nothing to learn
 
@@ -37,26 +38,33 @@ def drawings(config, size):
     return np.stack([oddities.figure(rng, pixel) for _ in range(FIGURES)]), np.stack([oddities.pattern(rng, pixel, size) for _ in range(PATTERNS)])
 
 
-def learn(config, lessons, path, steps, report):
-    """The taught network, from `path` on where that is there."""
+def learn(config, lessons, path, steps, report, initial=None, precision=None):
+    """The taught network, from `path` on where that is there; else from the lookout of the package `initial`, whose batch normalisation is in its weights already,
+    or from random weights. precision: in which the convolutions compute."""
     torch.manual_seed(config.seed)
-    network, step = Lookout(), 0
-    optimiser = torch.optim.AdamW(network.parameters(), RATE, weight_decay=1e-3)
+    network, step, kept = read(Path(initial) / "lookout.json") if initial else Lookout(), 0, None
     if path.exists():
         kept = states.load(path, "lookout", ("net", "opt", "step"))
         try:
+            network = Lookout(folded="norms.0.weight" not in kept["net"])
             network.load_state_dict(kept["net"])
         except RuntimeError as error:
             raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
+    network = network.to(memory_format=torch.channels_last).train()
+    peak = RATE_AGAIN if network.folded else RATE
+    optimiser = torch.optim.AdamW(network.parameters(), peak, weight_decay=1e-3)
+    if kept:
         optimiser.load_state_dict(kept["opt"])
         step = kept["step"]
     lessons.restart((config.seed, step))
     begun = time.monotonic()
     while step < steps:
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
+            group["lr"] = peak * min(1, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
         inputs, targets, _ = lessons.batch(BATCH)
-        loss = loss_of(network(inputs), targets)
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            logits = network(inputs)
+        loss = loss_of(logits.float(), targets)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -68,14 +76,14 @@ def learn(config, lessons, path, steps, report):
     return network.eval()
 
 
-def run(config, work, pool_folder, out, report=print, steps=None):
-    """Teach, write `lookout.json`, and name it in the package's description, which must be there."""
+def run(config, work, pool_folder, out, report=print, steps=None, initial=None, precision=None):
+    """Teach (`learn`), write `lookout.json`, and name it in the package's description, which must be there."""
     import yaml
 
     out = Path(out)
     low = fields(config, pool_folder)
     lessons = Lessons(low, *drawings(config, low.shape[1]), config.optics.input.pixel, config.camera)
-    network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report)
+    network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report, initial, precision)
     text = json.dumps(as_json(network.fold(), config.optics.input.pixel), ensure_ascii=False) + "\n"
     put(out / "lookout.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
     with writing(out / "rdf.yaml"):
