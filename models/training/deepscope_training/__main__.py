@@ -1,4 +1,4 @@
-"""Command line: python3 -m deepscope_training {pool,train,export,evaluate,time,lookout,all} PACKAGE, or crossvalidate FOLDER."""
+"""Command line: python3 -m deepscope_training {pool,train,average,export,evaluate,time,lookout,all} PACKAGE, or crossvalidate FOLDER."""
 
 import argparse
 import dataclasses
@@ -13,7 +13,7 @@ DEFAULT_WORK = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="deepscope_training", description="Train, measure and package Deepscope's networks.")
-    parser.add_argument("command", choices=["pool", "train", "export", "evaluate", "time", "lookout", "all"])
+    parser.add_argument("command", choices=["pool", "train", "average", "export", "evaluate", "time", "lookout", "all"])
     parser.add_argument("package", help="name of a package (widefield-sr), a YAML configuration, or 'everything'")
     parser.add_argument("--work", type=Path, help=f"folder for checkpoints (default {DEFAULT_WORK}/PACKAGE)")
     parser.add_argument("--pool", type=Path, help="folder for simulated fields (default WORK/pool)")
@@ -22,7 +22,7 @@ def parse(arguments):
     parser.add_argument("--steps", type=int, help="train up to this step")
     parser.add_argument("--threads", type=int, default=0, help="PyTorch threads (default: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work: every batch of a training, the fields of a pool")
-    parser.add_argument("--initial", type=Path, help="a checkpoint, or the folder of a package, whose weights a new training begins with")
+    parser.add_argument("--initial", type=Path, help="a checkpoint, or the folder of a package, whose weights a new training begins with, or is averaged with")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], help="in which a network computes while it learns (default: as before the interruption, else float32); bfloat16 is quicker where the processor has it")
     parser.add_argument("--fields", type=int, help="evaluate on so many fields instead of the configuration's number")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
@@ -67,7 +67,7 @@ def run(options):
 
 def make(options):
     """One command for one package."""
-    from . import config as configuration, kinds
+    from . import average, config as configuration, kinds
 
     config = configuration.load(options.package)
     kind = kinds.of(config)
@@ -80,6 +80,10 @@ def make(options):
         fill(options, config, pool_folder)
     if options.command in ("train", "all"):
         teach(options, config, work, pool_folder)
+    if options.command == "average":
+        if not options.initial:
+            raise TrainingError("average needs --initial: the checkpoint or package whose weights the run began with.")
+        average.run(config, work, options.initial)
     if options.command in ("export", "all"):
         kind.export(config, work, pool_folder, out)
     if options.command == "lookout":

@@ -18,7 +18,7 @@ import torch
 import yaml
 from scipy import ndimage
 
-from deepscope_training import __main__ as command, config as configuration, initial, kinds, losses, metrics, package, pool, superres, train
+from deepscope_training import __main__ as command, average, config as configuration, initial, kinds, losses, markdown, metrics, package, pool, states, superres, train
 from deepscope_training.normalisation import normalise
 from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
@@ -196,6 +196,21 @@ class Beginnings(unittest.TestCase):
         with torch.no_grad():
             given = network(normalise(raw[0, 0], configuration.load("widefield-sr").normalisation.percentiles)[0][None, None])
         torch.testing.assert_close(given, wanted, rtol=1e-3, atol=1e-3)
+
+    def test_a_run_is_averaged_with_what_it_began_with(self):
+        """Every weight lies halfway, the run itself is left as it is, and the card names both."""
+        folder, config = small.scratch(self), configuration.load("widefield-sr")
+        network = self.build("widefield-sr")
+        states.save(folder / "checkpoint.pt", {"format": 1, "config": configuration.as_dict(config), "network": network.state_dict(), "step": 7, "elapsed": 60.0, "optimiser": {}})
+        shipped = self.build("widefield-sr")
+        origin = initial.weights(configuration.PACKAGES / "widefield-sr", shipped)
+        averaged = average.run(config, folder, configuration.PACKAGES / "widefield-sr", small.silent)
+        halfway, state = package.load_network(config, averaged)
+        for name, value in halfway.state_dict().items():
+            torch.testing.assert_close(value, (network.state_dict()[name] + shipped.state_dict()[name]) / 2)
+        torch.testing.assert_close(states.load(folder / "checkpoint.pt", "checkpoint", ())["network"]["stem.weight"], network.state_dict()["stem.weight"])
+        self.assertEqual(state["averaged"], origin)
+        self.assertIn(f"averaged with those of widefield-sr (step {origin['step']:,})", markdown.began({"initial": None, **state}))
 
     def test_a_package_whose_export_folds_weights_is_refused(self):
         with self.assertRaisesRegex(TrainingError, "has no weights named .*Begin with a checkpoint"):
