@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from .errors import TrainingError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Camera:
@@ -17,6 +19,13 @@ class Camera:
     eight_bit: float
     dim: float = 1.0
     twelve_bit: float = 0.0
+
+    def __post_init__(self):
+        for name in ("hot_pixels", "eight_bit", "twelve_bit"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise TrainingError(f"camera: {name} is a fraction, from 0 to 1, not {getattr(self, name)}.")
+        if not self.dim > 0:
+            raise TrainingError(f"camera: dim must be above 0, not {self.dim}.")
 
 
 @dataclass(frozen=True)

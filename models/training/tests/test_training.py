@@ -297,6 +297,12 @@ class Batches(unittest.TestCase):
             self.assertAlmostEqual(float(found), 1 - metrics.ssim(image, target), places=3)
         self.assertAlmostEqual(float(losses.dissimilarity(*[torch.from_numpy(target)[None, None]] * 2)), 0, places=6)
 
+    def test_fractions_beyond_all_and_nothing_are_refused(self):
+        camera = configuration.load("widefield-sr").camera
+        for change, said in (({"twelve_bit": 1.5}, "twelve_bit is a fraction"), ({"eight_bit": -0.1}, "eight_bit is a fraction"), ({"dim": 0.0}, "dim must be above 0")):
+            with self.assertRaisesRegex(TrainingError, said):
+                dataclasses.replace(camera, **change)
+
     def test_twelve_bits_hold_the_brightest_place(self):
         """A 12-bit camera says no more than 4095, and its gain is chosen so that the peak of 5,000 photons fits."""
         full = configuration.load("widefield-sr")
