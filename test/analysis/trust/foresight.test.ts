@@ -1,6 +1,11 @@
 /** The regression that foretells whether deconvolution would have been better, on cases with a known answer. */
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { figuresOf, foretold } from '#main/analysis/trust/foresight.ts'
+import { foresight as shipped } from '#main/analysis/trust/limits.ts'
+import { rootFolder } from '#main/processes.ts'
 import { choose, worseThan } from '#test/evaluation/trust/classical.ts'
 import { foresee, tail } from '#test/evaluation/trust/fit.ts'
 import type { Row } from '#test/evaluation/trust/row.ts'
@@ -18,6 +23,10 @@ describe('what is foretold', () => {
   test('is nothing where a figure is missing', () => {
     expect(foretold(foresight, { frequency: 0.4 })).toBeNull()
     expect(foretold(foresight, figuresOf([], null))).toBeNull()
+  })
+  test('was learned from the network that is shipped: of another one nothing is foretold', () => {
+    const weights = readFileSync(join(rootFolder, 'models', 'widefield-sr', 'model.onnx'))
+    expect(shipped.network).toBe(createHash('sha256').update(weights).digest('hex'))
   })
 })
 
