@@ -345,14 +345,14 @@ describe('the process', () => {
   })
 
   test('hung: the watchdog ends it, the request fails, the next works', async () => {
-    const inference = start({ watchdogMs: 2000 })
+    const inference = start({ watchdogMs: 5000 })
     await inference.predict(request('restore'))
     const begun = performance.now()
     await expect(inference.predict(delayed(1e9))).rejects.toMatchObject({
       kind: 'ModelFailed',
       message: expect.stringMatching(/no sign of life/),
     })
-    expect(performance.now() - begun).toBeLessThan(10_000)
+    expect(performance.now() - begun).toBeLessThan(15_000)
     await inference.predict(request('restore'))
   })
 
