@@ -14,11 +14,12 @@ def run(config, work, beginning, report=print):
     averaged = work / "averaged"
     first = kinds.of(config).build(config)
     origin = initial.weights(beginning, first)
+    others = first.state_dict()
     for folder in (work, work / "adversarial"):
         if folder != work and not (folder / "checkpoint.pt").exists():
             continue
         state = train.read_checkpoint(folder / "checkpoint.pt", config)
-        network = {name: (value + first.state_dict()[name].to(value)) / 2 if value.is_floating_point() else value for name, value in state["network"].items()}
+        network = {name: (value + others[name].to(value)) / 2 if value.is_floating_point() else value for name, value in state["network"].items()}
         into = averaged / folder.relative_to(work)
         states.save(into / "checkpoint.pt", {**state, "network": network, "averaged": origin})
         if (folder / "loss.csv").exists():

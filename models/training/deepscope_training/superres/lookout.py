@@ -47,10 +47,9 @@ class Lookout(nn.Module):
 
     def fold(self):
         """The same network without batch normalisation, for use."""
-        plain = Lookout(folded=True)
         if self.folded:
-            plain.load_state_dict(self.state_dict())
-            return plain.eval()
+            return self.eval()
+        plain = Lookout(folded=True)
         with torch.no_grad():
             plain.head.load_state_dict(self.head.state_dict())
             for target, layer, norm in zip(plain.layers, self.layers, self.norms):

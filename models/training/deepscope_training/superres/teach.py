@@ -10,6 +10,7 @@ import torch
 from .. import pool, states
 from ..errors import TrainingError, writing
 from ..package import put, sha256
+from ..train import reduced
 from . import oddities
 from .lessons import FIGURES, PATTERNS, Lessons, loss_of
 from .lookout import Lookout, as_json, read
@@ -51,6 +52,7 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None):
         except RuntimeError as error:
             raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
     network = network.to(memory_format=torch.channels_last).train()
+    answer = reduced(network, "cpu", torch.bfloat16) if precision == "bfloat16" else network
     peak = RATE_AGAIN if network.folded else RATE
     optimiser = torch.optim.AdamW(network.parameters(), peak, weight_decay=1e-3)
     if kept:
@@ -62,9 +64,7 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None):
         for group in optimiser.param_groups:
             group["lr"] = peak * min(1, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
         inputs, targets, _ = lessons.batch(BATCH)
-        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
-            logits = network(inputs)
-        loss = loss_of(logits.float(), targets)
+        loss = loss_of(answer(inputs), targets)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
