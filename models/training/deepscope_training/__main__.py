@@ -1,4 +1,4 @@
-"""Command line: python3 -m deepscope_training {pool,train,average,export,evaluate,time,lookout,all} PACKAGE, or crossvalidate FOLDER."""
+"""Command line: python3 -m deepscope_training {pool,train,average,judge,export,evaluate,time,lookout,all} PACKAGE, or crossvalidate FOLDER."""
 
 import argparse
 import dataclasses
@@ -13,7 +13,7 @@ DEFAULT_WORK = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="deepscope_training", description="Train, measure and package Deepscope's networks.")
-    parser.add_argument("command", choices=["pool", "train", "average", "export", "evaluate", "time", "lookout", "all"])
+    parser.add_argument("command", choices=["pool", "train", "average", "judge", "export", "evaluate", "time", "lookout", "all"])
     parser.add_argument("package", help="name of a package (widefield-sr), a YAML configuration, or 'everything'")
     parser.add_argument("--work", type=Path, help=f"folder for checkpoints (default {DEFAULT_WORK}/PACKAGE)")
     parser.add_argument("--pool", type=Path, help="folder for simulated fields (default WORK/pool)")
@@ -67,7 +67,7 @@ def run(options):
 
 def make(options):
     """One command for one package."""
-    from . import average, config as configuration, kinds
+    from . import average, config as configuration, judge, kinds
 
     config = configuration.load(options.package)
     kind = kinds.of(config)
@@ -84,6 +84,8 @@ def make(options):
         if not options.initial:
             raise TrainingError("average needs --initial: the checkpoint or package whose weights the run began with.")
         average.run(config, work, options.initial)
+    if options.command == "judge":
+        judge.run(config, work, pool_folder, options.steps)
     if options.command in ("export", "all"):
         kind.export(config, work, pool_folder, out)
     if options.command == "lookout":

@@ -34,12 +34,29 @@ def least_gain(electrons, offset, bits):
     return electrons / (2**bits - 1 - offset)
 
 
+def bleaching(generator):
+    """What light left behind where the specimen had been lit before: a function of a shape (Y, X) → the share of fluorophores that still
+    shine, the same places of the field for every shape. A disc, as a field diaphragm makes it, with a soft edge, anywhere in or beside the field, where 30–90 % are left."""
+    y, x = (uniform(generator, -0.2, 1.2) for _ in range(2))
+    radius, edge, left = uniform(generator, 0.1, 0.6), uniform(generator, 0.02, 0.1), uniform(generator, 0.3, 0.9)
+
+    def share(shape):
+        down, across = ((torch.arange(size) + 0.5) / size for size in shape)
+        inside = torch.sigmoid((radius - torch.hypot(down[:, None] - y, across[None, :] - x)) / (edge / 4))
+        return 1 - (1 - left) * inside
+
+    return share
+
+
 def photograph(source, target, settings, generator, photons=None, background=None):
     """One noisy image (ADU) of the expectation `source`, and the noise-free `target` in the same units; settings: the camera
     section of a configuration; photons and background replace its random draw."""
     photons = photons or log_uniform(generator, *settings.photons, settings.dim)
     background = log_uniform(generator, *settings.background) if background is None else background
     offset, gain, read_noise = (uniform(generator, *v) for v in (settings.offset, settings.gain, settings.read_noise))
+    if settings.bleached and uniform(generator, 0, 1) < settings.bleached:
+        shining = bleaching(generator)
+        source, target = (of * shining(of.shape[-2:]) if of.dim() > 1 else of for of in (source, target))
     bits = 12 if settings.twelve_bit and uniform(generator, 0, 1) < settings.twelve_bit else 16
     if bits == 12:
         gain = max(gain, least_gain(photons * (float(source.max()) + background), offset, bits))

@@ -62,9 +62,10 @@ def coverage(rows):
 
 
 def began(training):
-    """With whose weights a training began, if not with random ones, with whose it was averaged, and in what precision, if not in the usual one."""
+    """With whose weights a training began, if not with random ones, with whose it was averaged, how long its second head learned anew, and in what precision, if not in the usual one."""
     initial, precision = training["initial"], training.get("precision", "float32")
     begun = f", begun with the weights of {initial['package']} (step {initial['step']:,})" if initial else ""
     averaged = training.get("averaged")
     begun += f", its weights then averaged with those of {averaged['package']} (step {averaged['step']:,})" if averaged else ""
+    begun += f", its second head then taught anew for {training['judged']:,} steps" if training.get("judged") else ""
     return begun + (f", computed in {precision}" if precision != "float32" else "")

@@ -8,7 +8,8 @@ from .errors import TrainingError
 @dataclass(frozen=True, kw_only=True)
 class Camera:
     """Ranges that every photograph of the training draws from. dim: exponent of the uniform number that photons are drawn with: above 1, dim light is more
-    often. twelve_bit: fraction read out with 12 bits, the gain raised where the brightest place would not fit."""
+    often. twelve_bit: fraction read out with 12 bits, the gain raised where the brightest place would not fit. bleached: fraction of specimens of which a part
+    had been lit before and shines less."""
 
     photons: list
     background: list
@@ -19,9 +20,10 @@ class Camera:
     eight_bit: float
     dim: float = 1.0
     twelve_bit: float = 0.0
+    bleached: float = 0.0
 
     def __post_init__(self):
-        for name in ("hot_pixels", "eight_bit", "twelve_bit"):
+        for name in ("hot_pixels", "eight_bit", "twelve_bit", "bleached"):
             if not 0 <= getattr(self, name) <= 1:
                 raise TrainingError(f"camera: {name} is a fraction, from 0 to 1, not {getattr(self, name)}.")
         if not self.dim > 0:

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import math
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -35,6 +36,23 @@ def read_checkpoint(path, config):
         if not configuration.same(config, section, state["config"].get(section)):
             raise TrainingError(f"The checkpoint {path} was trained with another '{section}'; give it another folder or the same configuration.")
     return state
+
+
+def variants(work):
+    """{variant: folder} of the checkpoints that a run left: `plain`, and `adversarial` where it went on with an adversary."""
+    found = {"plain": Path(work), "adversarial": Path(work) / "adversarial"}
+    return {name: folder for name, folder in found.items() if name == "plain" or (folder / "checkpoint.pt").exists()}
+
+
+def rewritten(config, work, name, change):
+    """Write `work`/`name`, a folder like `work` whose checkpoints hold what `change`(variant, state) makes of each. Returns the folder."""
+    into = Path(work) / name
+    for variant, folder in variants(work).items():
+        target = into / folder.relative_to(work)
+        states.save(target / "checkpoint.pt", change(variant, read_checkpoint(folder / "checkpoint.pt", config)))
+        if (folder / "loss.csv").exists():
+            shutil.copyfile(folder / "loss.csv", target / "loss.csv")
+    return into
 
 
 def start_pool(folder, name):

@@ -283,10 +283,12 @@ class PublicSets(unittest.TestCase):
         for layout, names in (("locate-endogenous", sets.LOCATE), ("locate-transfected", ("Cytoplasm", *sets.LOCATE))):
             for name in names:
                 for index in range(2):
-                    self.put(f"{name}/{index}_myc.tif", (64, 96))
-                    self.put(f"{name}/{index}_dapi.tif", (64, 96))
+                    self.put(f"{name}/{index}_myc.tif", (512, 768))
+                    self.put(f"{name}/{index}_dapi.tif", (512, 768))
             found = sets.listing(self.folder, layout, 2)
             self.assertEqual((len(found.paths), len(found.names)), (2 * len(names), len(names)))
+            image = sets.read(found.paths[0])
+            self.assertEqual((image.shape, sets.grid_side(image)), ((512, 768), 256))
 
     def test_yeast_follows_its_lists(self):
         self.folder.mkdir()

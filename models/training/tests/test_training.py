@@ -7,6 +7,7 @@ import errno
 import importlib.util
 import io
 import multiprocessing
+import re
 import subprocess
 import sys
 import unittest
@@ -18,7 +19,7 @@ import torch
 import yaml
 from scipy import ndimage
 
-from deepscope_training import __main__ as command, average, config as configuration, initial, kinds, losses, markdown, metrics, package, pool, states, superres, train
+from deepscope_training import __main__ as command, average, camera, config as configuration, initial, judge, kinds, losses, markdown, metrics, package, pool, states, superres, train
 from deepscope_training.normalisation import normalise
 from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
@@ -212,6 +213,28 @@ class Beginnings(unittest.TestCase):
         self.assertEqual(state["averaged"], origin)
         self.assertIn(f"averaged with those of widefield-sr (step {origin['step']:,})", markdown.began({"initial": None, **state}))
 
+    def test_the_second_head_learns_anew_and_the_picture_stays(self):
+        """A head spoiled on purpose expects the right errors again; nothing else has changed, the run itself is left as it is, and the card says how long it took."""
+        folder, config = small.scratch(self), small.config()
+        network = train.run(config, folder, folder / "pool", steps=2, grow=False, report=small.silent)
+        with torch.no_grad():
+            network.scale.bias.add_(5)
+        state = states.load(folder / "checkpoint.pt", "checkpoint", ())
+        states.save(folder / "checkpoint.pt", {**state, "network": network.state_dict()})
+        said = []
+        quick = dataclasses.replace(config, training=dataclasses.replace(config.training, rate=0.1))
+        judged, after = package.load_network(config, judge.run(quick, folder, folder / "pool", 80, said.append))
+        before, after_words = (float(v) for v in re.search(r"(-?[\d.]+) before, (-?[\d.]+) after", said[0]).groups())
+        self.assertLess(after_words, before - 0.5)
+        for name, value in network.state_dict().items():
+            self.assertEqual(torch.equal(value, judged.state_dict()[name]), not name.startswith("scale"), name)
+        self.assertEqual(package.load_network(config, folder)[0].scale.bias, network.scale.bias)
+        self.assertIn("second head then taught anew for 80 steps", markdown.began({"initial": None, **after}))
+
+    def test_a_network_without_a_second_head_has_none_to_teach(self):
+        with self.assertRaisesRegex(TrainingError, "kind localization have no second head"):
+            judge.run(configuration.load("localization"), small.scratch(self), "pool", 1, small.silent)
+
     def test_a_package_whose_export_folds_weights_is_refused(self):
         with self.assertRaisesRegex(TrainingError, "has no weights named .*Begin with a checkpoint"):
             initial.weights(configuration.PACKAGES / "localization", self.build("localization"))
@@ -299,9 +322,23 @@ class Batches(unittest.TestCase):
 
     def test_fractions_beyond_all_and_nothing_are_refused(self):
         camera = configuration.load("widefield-sr").camera
-        for change, said in (({"twelve_bit": 1.5}, "twelve_bit is a fraction"), ({"eight_bit": -0.1}, "eight_bit is a fraction"), ({"dim": 0.0}, "dim must be above 0")):
+        for change, said in (({"twelve_bit": 1.5}, "twelve_bit is a fraction"), ({"bleached": 2.0}, "bleached is a fraction"), ({"eight_bit": -0.1}, "eight_bit is a fraction"), ({"dim": 0.0}, "dim must be above 0")):
             with self.assertRaisesRegex(TrainingError, said):
                 dataclasses.replace(camera, **change)
+
+    def test_light_leaves_the_same_places_dimmer_in_both_pictures(self):
+        """30-90 % are left within a disc, all of it outside, and a target on a grid twice as fine is bleached at the same places."""
+        for seed in range(20):
+            share = camera.bleaching(torch.Generator().manual_seed(seed))
+            coarse, fine = share((64, 64)), share((128, 128))
+            self.assertGreaterEqual(float(fine.min()), 0.3)
+            self.assertLessEqual(float(fine.max()), 1.0)
+            torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine[None], 2)[0], coarse, atol=0.03, rtol=0)
+        full = small.config()
+        settings = dataclasses.replace(full.camera, bleached=1.0, hot_pixels=0.0, eight_bit=0.0, twelve_bit=0.0, read_noise=[0.0, 0.0], offset=[0.0, 0.0], gain=[1.0, 1.0])
+        image, target = camera.photograph(torch.ones(64, 64), torch.ones(64, 64), settings, torch.Generator().manual_seed(3), photons=6e4, background=0.0)
+        self.assertLess(float(target.min() / target.max()), 0.95)
+        torch.testing.assert_close(image, target, rtol=0.04, atol=0)
 
     def test_twelve_bits_hold_the_brightest_place(self):
         """A 12-bit camera says no more than 4095, and its gain is chosen so that the peak of 5,000 photons fits."""

@@ -52,6 +52,8 @@ def photograph(images, settings, generator, photons=None, background=None):
     photons = spread(generator, count, *settings.photons, logarithmic=True, power=settings.dim) if photons is None else photons
     background = spread(generator, count, *settings.background, logarithmic=True) if background is None else background
     offset, gain, noise = (spread(generator, count, *v) for v in (settings.offset, settings.gain, settings.read_noise))
+    shining = [camera.bleaching(generator)(images.shape[1:]) if had else torch.ones(()) for had in chance(generator, count, settings.bleached).flatten().tolist()]
+    images = images * torch.stack([share.expand(images.shape[1:]) for share in shining]).to(images.device)
     twelve = chance(generator, count, settings.twelve_bit)
     gain = torch.where(twelve, torch.maximum(gain, camera.least_gain(photons * (images.amax((1, 2), keepdim=True) + background), offset, 12)), gain)
     shot = camera.read_out(photons * (images + background), offset, gain, noise, generator)

@@ -1,21 +1,13 @@
 """Which of two networks is shipped: the one taught without an adversary to the end, or the one that had it in the last part."""
 
-from pathlib import Path
-
 import numpy as np
 import torch
 
-from .. import metrics, package
+from .. import metrics, package, train
 from . import checks, heldout, observe, predict
 
 DISTANCES = (-5.0, 5.0)  # µm
 PHOTONS = 500
-
-
-def folders(work):
-    """{variant: folder with its checkpoint} of those that were trained."""
-    found = {"plain": Path(work), "adversarial": Path(work) / "adversarial"}
-    return {name: folder for name, folder in found.items() if name == "plain" or (folder / "checkpoint.pt").exists()}
 
 
 def measure(config, network):
@@ -37,7 +29,7 @@ def least_false(rows):
 
 def load(config, work):
     """(network, checkpoint, rows of the comparison, name) of the variant that is shipped."""
-    rows, found = [], folders(work)
+    rows, found = [], train.variants(work)
     for name, folder in found.items():
         network, _ = package.load_network(config, folder)
         rows.append({"variant": name, **(measure(config, network) if len(found) > 1 else {})})

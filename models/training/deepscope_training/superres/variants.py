@@ -1,26 +1,17 @@
 """Which of two networks is shipped: the one taught without an adversary to the end, or the one that had it in the last part."""
 
-from pathlib import Path
-
 import numpy as np
 
-from .. import heldout, metrics, package
+from .. import heldout, metrics, package, train
 from . import checks, fields, points, predict
 
 FIELDS = 8  # for each held-out family, at every photon level
 
 
-def folders(config, work):
-    """{variant: folder with its checkpoint} of those that were trained."""
-    work = Path(work)
-    found = {"plain": work, "adversarial": work / "adversarial"} if config.training.adversarial else {"plain": work}
-    return {name: folder for name, folder in found.items() if name == "plain" or (folder / "checkpoint.pt").exists()}
-
-
 def compare(config, work):
     """A row for each variant: mean PSNR and SSIM over held-out fields that the evaluation does not use, and what is false in its pictures."""
     rows = []
-    for name, folder in folders(config, work).items():
+    for name, folder in train.variants(work).items():
         network, _ = package.load_network(config, folder)
         found = []
         for family in config.evaluation.families:
@@ -52,4 +43,4 @@ def load(config, work):
     """(network, checkpoint, rows of the comparison, name) of the variant that is shipped."""
     rows = compare(config, work)
     name = least_false(rows)
-    return *package.load_network(config, folders(config, work)[name]), rows, name
+    return *package.load_network(config, train.variants(work)[name]), rows, name
