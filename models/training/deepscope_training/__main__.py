@@ -85,7 +85,7 @@ def make(options):
             raise TrainingError("average needs --initial: the checkpoint or package whose weights the run began with.")
         average.run(config, work, options.initial)
     if options.command == "judge":
-        judge.run(config, work, pool_folder, options.steps)
+        judge.run(config, work, pool_folder, options.steps, options.precision)
     if options.command in ("export", "all"):
         kind.export(config, work, pool_folder, out)
     if options.command == "lookout":

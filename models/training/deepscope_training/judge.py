@@ -18,7 +18,7 @@ def head(network):
     return learning
 
 
-def teach(config, network, pool_folder, first, steps):
+def teach(config, network, pool_folder, first, steps, precision):
     """Let the second head of `network` learn from `steps` batches, the first of which has number `first`: nobody has seen them yet.
     Its part of the loss on the validation fields, before and after."""
     training, kind = config.training, kinds.of(config)
@@ -26,13 +26,14 @@ def teach(config, network, pool_folder, first, steps):
     pool.fill(config, pool_folder, count=training.validation_fields + config.data.least)
     fields, count = pool.Pool(pool_folder), pool.available(pool_folder, config.data.fields)
     held = kind.validation(config, fields)
+    answer = train.answering(network, next(network.parameters()).device.type, precision)
     before = train.validate(config, network, held)[HEAD]
     food = feeder.Feeder(config, pool_folder, fields, training.validation_fields)
     try:
         for step in range(steps):
             for group in optimiser.param_groups:
                 group["lr"] = train.rate_at(step / steps, step, training)
-            total, _ = kind.loss(config, network, food.take(first + step, count))
+            total, _ = kind.loss(config, answer, food.take(first + step, count))
             optimiser.zero_grad(set_to_none=True)
             total.backward()
             optimiser.step()
@@ -41,7 +42,7 @@ def teach(config, network, pool_folder, first, steps):
     return before, train.validate(config, network, held)[HEAD]
 
 
-def run(config, work, pool_folder, steps=None, report=print):
+def run(config, work, pool_folder, steps=None, precision=None, report=print):
     """Write `work`/judged, a folder like `work` whose checkpoints, of each variant, hold the same picture and a second head taught for `steps`
     (STEPS). It takes minutes and begins anew when it was interrupted; the optimiser's state is that of the run. Returns the folder."""
     steps = steps or STEPS
@@ -51,7 +52,7 @@ def run(config, work, pool_folder, steps=None, report=print):
     def anew(variant, state):
         network = kinds.of(config).build(config)
         network.load_state_dict(state["network"])
-        before, after = teach(config, network, pool_folder, state["step"], steps)
+        before, after = teach(config, network, pool_folder, state["step"], steps, precision or "float32")
         report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (negative logarithm of the likelihood).")
         return {**state, "network": network.state_dict(), "judged": steps}
 

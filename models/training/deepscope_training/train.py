@@ -62,11 +62,14 @@ def start_pool(folder, name):
     return subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=lambda: os.nice(15))
 
 
-def reduced(network, device, precision):
-    """`network` as a function that computes with `precision` (convolutions, and what lies between them) and whose answers are float32."""
+def answering(network, device, precision):
+    """`network` as a function that computes with `precision`, float32 or bfloat16 (convolutions, and what lies between them), and whose answers are float32."""
+    if precision == "float32":
+        return network
+    kept = getattr(torch, precision)
 
     def answer(*tensors):
-        with torch.autocast(device, precision):
+        with torch.autocast(device, kept):
             given = network(*tensors)
         return tuple(g.float() for g in given) if isinstance(given, tuple) else given.float()
 
@@ -126,7 +129,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         began = beginnings.weights(initial, network)
     precision = precision or before or "float32"
     coarser = min(before or precision, precision)  # by the alphabet too: what the package says where both were used
-    answer = network if precision == "float32" else reduced(network, device, getattr(torch, precision))
+    answer = answering(network, device, precision)
     last = training.steps if steps is None else steps
     grower = start_pool(pool_folder, source or config.name) if grow and rank == 0 else None
     fields, count = pool.Pool(pool_folder), pool.available(pool_folder, config.data.fields)

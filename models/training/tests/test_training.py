@@ -223,7 +223,7 @@ class Beginnings(unittest.TestCase):
         states.save(folder / "checkpoint.pt", {**state, "network": network.state_dict()})
         said = []
         quick = dataclasses.replace(config, training=dataclasses.replace(config.training, rate=0.1))
-        judged, after = package.load_network(config, judge.run(quick, folder, folder / "pool", 80, said.append))
+        judged, after = package.load_network(config, judge.run(quick, folder, folder / "pool", 80, report=said.append))
         before, after_words = (float(v) for v in re.search(r"(-?[\d.]+) before, (-?[\d.]+) after", said[0]).groups())
         self.assertLess(after_words, before - 0.5)
         for name, value in network.state_dict().items():
@@ -233,7 +233,7 @@ class Beginnings(unittest.TestCase):
 
     def test_a_network_without_a_second_head_has_none_to_teach(self):
         with self.assertRaisesRegex(TrainingError, "kind localization have no second head"):
-            judge.run(configuration.load("localization"), small.scratch(self), "pool", 1, small.silent)
+            judge.run(configuration.load("localization"), small.scratch(self), "pool", 1, report=small.silent)
 
     def test_a_package_whose_export_folds_weights_is_refused(self):
         with self.assertRaisesRegex(TrainingError, "has no weights named .*Begin with a checkpoint"):

@@ -10,7 +10,7 @@ import torch
 from .. import pool, states
 from ..errors import TrainingError, writing
 from ..package import put, sha256
-from ..train import reduced
+from ..train import answering
 from . import oddities
 from .lessons import FIGURES, PATTERNS, Lessons, loss_of
 from .lookout import Lookout, as_json, read
@@ -52,7 +52,7 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None):
         except RuntimeError as error:
             raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
     network = network.to(memory_format=torch.channels_last).train()
-    answer = reduced(network, "cpu", torch.bfloat16) if precision == "bfloat16" else network
+    answer = answering(network, "cpu", precision or "float32")
     peak = RATE_AGAIN if network.folded else RATE
     optimiser = torch.optim.AdamW(network.parameters(), peak, weight_decay=1e-3)
     if kept:
