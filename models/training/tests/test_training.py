@@ -293,6 +293,20 @@ class Batches(unittest.TestCase):
         detail = [np.abs(np.diff(simulate.make(c, 5, {})["high"].astype(float))).sum() for c in (sharp, thin)]
         self.assertGreater(detail[0], detail[1])
 
+    def test_an_input_focused_apart_from_its_target_is_blurred_alone(self):
+        """Of the same fields the target stays as it was, up to the one scale of both, and the input of a thin one loses detail."""
+        config = small.config()
+        thin = dataclasses.replace(config.data, thin=1.0, off_focus=[0.0, 0.0], native=0.0, empty=0.0)
+        apart, together = (dataclasses.replace(config, data=dataclasses.replace(thin, slip=share)) for share in ([1.0, 3.5], [0.0, 0.0]))
+        slips = [abs(simulate.slip(apart, index)) for index in range(200)]
+        self.assertTrue(1.5 < np.mean(slips) < 2.0 and max(slips) <= 3.5, "evenly up to 3.5 µm")
+        farthest = int(np.argmax(slips[:8]))
+        blurred, sharp = (simulate.make(c, farthest, {}) for c in (apart, together))
+        a, b = (made["high"].astype(float) for made in (blurred, sharp))
+        np.testing.assert_allclose(a / a.max(), b / b.max(), atol=2e-3)
+        rough = [np.abs(np.diff(made["low"], axis=0)).sum() / made["low"].sum() for made in (blurred, sharp)]
+        self.assertLess(rough[0], 0.9 * rough[1])
+
     def test_input_and_target_have_the_same_ground_and_brightness(self):
         config = small.config()
         low = torch.full((32, 32), 0.7)

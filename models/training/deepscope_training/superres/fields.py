@@ -66,7 +66,7 @@ def seen(config, count, off_focus=False):
     settings = dataclasses.replace(
         config,
         optics=dataclasses.replace(config.optics, wavelengths=[evaluation.wavelength], spherical=[evaluation.spherical] * 2),
-        data=dataclasses.replace(config.data, native=0.0, empty=0.0, field=evaluation.field, **focus),
+        data=dataclasses.replace(config.data, native=0.0, empty=0.0, slip=[0.0, 0.0], field=evaluation.field, **focus),
     )
     images, pairs = real.load(real.TRAINING), []
     for index in range(count):

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .. import metrics, results
-from . import baselines, card, checks, fields, points, predict, reconstruction, variants
+from . import authors, baselines, card, checks, fields, points, predict, reconstruction, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
 PIECE = 8  # fields that are deconvolved together: few enough to stay in the processor's cache
@@ -188,6 +188,7 @@ def run(config, work, out, report=print):
         "empty": checks.empty(config, network),
         "coverage": checks.coverage(seen_answers, "seen families") + checks.coverage(held_answers, "held-out families"),
         "on_grid": checks.on_grid(config, network) if config.optics.native_na else [],
+        "authors": authors.table(config, network, checks.raw_images(authors.FOLDER)) if config.optics.native_na else [],
         "real_pair": checks.real_pair(config, network),
         "reconstruction": reconstruction.table(config, network),
     }

@@ -36,6 +36,13 @@ def compose(rng, scene, families, images):
     return str(drawn[0])
 
 
+def slip(config, index):
+    """How far the input is focused from where the target is, µm: two objectives are focused one after the other, and the coarser of them tells less well where."""
+    share, most = config.data.slip
+    rng = np.random.default_rng((config.seed, 5, index))
+    return float(rng.uniform(-most, most)) if rng.random() < share else 0.0
+
+
 def make(config, index, images, field=None):
     """Field number `index` of this configuration's seed: a dictionary of arrays."""
     rng = np.random.default_rng((config.seed, 1, index))
@@ -52,6 +59,7 @@ def make(config, index, images, field=None):
     off = thin and data.off_focus[0] > 0 and rng.random() < data.off_focus[0]
     reach = data.off_focus[1] if off else data.thin_focus if thin else optics.focus * depth
     focus = float(rng.uniform(-1, 1) * reach)
+    apart = slip(config, index) if not off else 0.0
     native = bool(rng.random() < data.native)
     empty = bool(rng.random() < data.empty)
     family = "empty" if empty else compose(rng, scene, data.families, images)
@@ -66,8 +74,8 @@ def make(config, index, images, field=None):
     spectra = torch.fft.rfft2(torch.from_numpy(scene.planes[used])) if len(used) else torch.zeros(1, size, size // 2 + 1, dtype=torch.complex64)
     heights = heights[used] if len(used) else [0.0]
     low, high = (
-        crop(field.see_spectra(spectra, heights, seen_by, wavelength, focus, spherical), seen_by.pixel, step)
-        for seen_by in (lens, target)
+        crop(field.see_spectra(spectra, heights, seen_by, wavelength, focused, spherical), seen_by.pixel, step)
+        for seen_by, focused in ((lens, focus + apart), (target, focus))
     )
     if not empty and rng.random() < 0.5:  # light from far out of focus: alike for both objectives
         haze = np.maximum(noise_field(rng, size, scene.step, 3, log_uniform(rng, 8, 30), 100) + rng.uniform(0, 2), 0) * log_uniform(rng, 0.02, 0.7)
