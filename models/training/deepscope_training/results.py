@@ -46,7 +46,7 @@ def conclude(config, bars_of, card, tables, out, report, state, network, **more)
         "package": config.name,
         "version": __version__,
         "bars": bars_of(config, tables),
-        "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed, "initial": state.get("initial"), "averaged": state.get("averaged"), "judged": state.get("judged"), "precision": state.get("precision", "float32")},
+        "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": state["config"]["seed"], "initial": state.get("initial"), "averaged": state.get("averaged"), "judged": state.get("judged"), "precision": state.get("precision", "float32")},
         "parameters": sum(p.numel() for p in network.parameters()),
         **markdown.rounded(more),
         "tables": tables,

@@ -88,6 +88,7 @@ def made_for(config):
         text += f" The image must be brought to {optics.target.pixel} µm pixels as `rdf.yaml` (config.deepscope.resample) says."
     return text
 
+
 AUTHORS = (
     "Of the same inputs Wang et al. 2019 show their network's result, pictures of 256 × 256 grey values of a part of each; where it lies (side, y, x, pixels of the input) was found by correlation. "
     "Nobody knows the truth here. Input, network: correlation with the authors' picture; detail: the same of what a Gaussian of 3 pixels takes away; share: deviation of that detail over the picture's, of "
@@ -100,15 +101,20 @@ def optional(title, rows, words, digits=3):
     return f"## {title}\n\n{words}\n\n{markdown.table(rows, digits)}\n\n" if rows else ""
 
 
-def off_focus(config, rows):
-    """The section on thin specimens off focus, where the training has such."""
+OFF_FOCUS = """Specimens of the training's families in one plane, the focus anywhere within {reach} µm of it, as a share of {share:g} of the thin ones in training. The target is what its lens shows
+at the same focus, blurred; how far from focus the input was taken can hardly be told from it. Richardson–Lucy has its best for each field, its answer known, which here tells it the focus. In no bar."""
+SLIP = """Two objectives are focused one after the other, and the one of lower aperture tells less well where. Specimens of the training's families in one plane, the input focused anywhere within {reach} µm
+of it, the target in focus, as a share of {share:g} of all that are not off focus in training. Richardson–Lucy has its best for each field, its answer known, with the spread function in focus. In no bar."""
+
+
+def aside(title, words, settings, rows):
+    """The section on specimens out of focus, where the training has such; settings: their share and how far."""
     if not rows:
         return ""
-    share, reach = config.data.off_focus
-    return f"""## Thin specimens off focus
+    share, reach = settings
+    return f"""## {title}
 
-Specimens of the training's families in one plane, the focus anywhere within {reach} µm of it, as a share of {share:g} of the thin ones in training. The target is what its lens shows
-at the same focus, blurred; how far from focus the input was taken can hardly be told from it. Richardson–Lucy has its best for each field, its answer known, which here tells it the focus. In no bar.
+{words.format(share=share, reach=reach)}
 
 {gains(rows)}
 
@@ -193,7 +199,7 @@ SSIM
 
 {comparison(tables['seen'], 'ssim', 3)}
 
-{off_focus(config, tables.get('off_focus'))}## Real structure
+{aside("Thin specimens off focus", OFF_FOCUS, config.data.off_focus, tables.get('off_focus'))}{aside("The input focused apart", SLIP, config.data.slip, tables.get('slip'))}## Real structure
 
 The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 

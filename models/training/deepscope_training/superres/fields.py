@@ -58,15 +58,15 @@ def lit(config, planes, heights):
     return torch.as_tensor(planes) * torch.from_numpy(light).float()[:, None, None]
 
 
-def seen(config, count, off_focus=False):
-    """`count` fresh pairs made like the training's, on the camera's own grid, at the evaluation's wavelength, aberration and size: none of the thin ones off
-    focus, or only such."""
+def seen(config, count, **data):
+    """`count` fresh pairs made like the training's, on the camera's own grid, at the evaluation's wavelength, aberration and size, none of them off focus; `data`: what else of the
+    configuration's section replaces its own."""
     evaluation = config.evaluation
-    focus = {"thin": 1.0, "off_focus": [1.0, config.data.off_focus[1]]} if off_focus else {"off_focus": [0.0, 0.0]}
+    focused = {"native": 0.0, "empty": 0.0, "off_focus": [0.0, 0.0], "slip": [0.0, 0.0], "field": evaluation.field}
     settings = dataclasses.replace(
         config,
         optics=dataclasses.replace(config.optics, wavelengths=[evaluation.wavelength], spherical=[evaluation.spherical] * 2),
-        data=dataclasses.replace(config.data, native=0.0, empty=0.0, slip=[0.0, 0.0], field=evaluation.field, **focus),
+        data=dataclasses.replace(config.data, **{**focused, **data}),
     )
     images, pairs = real.load(real.TRAINING), []
     for index in range(count):

@@ -115,6 +115,15 @@ def table(config, network, named, report):
     return rows, answers
 
 
+def aside(config, network, key, report):
+    """Rows for specimens in one plane that are all out of focus as `key` of the configuration's data says (`off_focus`, `slip`); none where the training has no such."""
+    share, reach = getattr(config.data, key)
+    if not share:
+        return []
+    pairs = fields.seen(config, config.evaluation.fields, thin=1.0, **{key: [1.0, reach]})
+    return table(config, network, {key.replace("_", " "): (pairs, None)}, report)[0]
+
+
 def worst(rows, key, bound):
     return min(row[key][bound] for row in rows)
 
@@ -177,7 +186,8 @@ def run(config, work, out, report=print):
     tables = {
         "held_out": held,
         "seen": seen,
-        "off_focus": table(config, network, {"off focus": (fields.seen(config, count, off_focus=True), None)}, report)[0] if config.data.off_focus[0] else [],
+        "off_focus": aside(config, network, "off_focus", report),
+        "slip": aside(config, network, "slip", report),
         "real": table(config, network, real_pairs, report)[0],
         "variants": compared,
         "beads": checks.beads(config, network),
