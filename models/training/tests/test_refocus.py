@@ -108,7 +108,7 @@ class Network(unittest.TestCase):
 
 class Loss(unittest.TestCase):
     def test_it_counts_relative_gains(self):
-        config = small_refocus.config(floor=0.0, border=0)
+        config = small_refocus.config(floor=0.0, border=0, power=0.0)
         target, noise = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32) - 0.5
 
         def error(size, unit):

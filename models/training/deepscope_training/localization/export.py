@@ -162,7 +162,7 @@ def describe(config, state, found, out):
                 "novelty": {"score": found["score"], "limit": float(f"{found['limit']:.6g}"), "false_alarm": config.evaluation.false_alarm, "output": "novelty"},
                 "outputs": {"probabilities": "probabilities", "embedding": "embedding", "activation": "activation", "novelty": "novelty"},
                 "multiple_of": STEP,
-                "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
+                "training": {"steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": state["config"]["seed"]},
                 "bits": package.bits(state),
                 "guard": {"statistics": tensor("statistics.json")},
             },

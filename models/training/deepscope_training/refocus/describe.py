@@ -190,7 +190,7 @@ def own(config, state, network, out, variant):
         "training": {
             "steps": state["step"],
             "minutes": round(state["elapsed"] / 60, 1),
-            "seed": config.seed,
+            "seed": state["config"]["seed"],
             "variant": variant,
             **({"initial": state["initial"]} if state.get("initial") else {}),
         },

@@ -141,7 +141,7 @@ def describe(config, state, network, out, flux, shipped):
                 "outputs": ["image", "scale"],
                 "error_distribution": "laplace",
                 "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
-                "training": {"variant": shipped, "steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": config.seed},
+                "training": {"variant": shipped, "steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": state["config"]["seed"]},
                 "bits": bits(state),
                 "guard": {
                     "statistics": {"source": "statistics.json", "sha256": sha256(out / "statistics.json")},
