@@ -35,10 +35,10 @@ def least_gain(electrons, offset, bits):
 
 
 def bleaching(generator):
-    """What light left behind where the specimen had been lit before: a function of a shape (Y, X) → the share of fluorophores that still
-    shine, the same places of the field for every shape. A disc, as a field diaphragm makes it, with a soft edge, anywhere in or beside the field, where 30–90 % are left."""
+    """What is left where the specimen had been lit before: a function of a shape (Y, X) → the share of the light, at the same places of the field for every shape. A disc
+    anywhere in or beside the field, where 30–90 % are left. It is laid over both pictures, not over the specimen; so its edge is softer (0.1–0.3 of the field) than any lens would make it."""
     y, x = (uniform(generator, -0.2, 1.2) for _ in range(2))
-    radius, edge, left = uniform(generator, 0.1, 0.6), uniform(generator, 0.02, 0.1), uniform(generator, 0.3, 0.9)
+    radius, edge, left = uniform(generator, 0.1, 0.6), uniform(generator, 0.1, 0.3), uniform(generator, 0.3, 0.9)
 
     def share(shape):
         down, across = ((torch.arange(size) + 0.5) / size for size in shape)

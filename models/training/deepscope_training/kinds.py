@@ -7,7 +7,8 @@ maker         (config) → make(index) → one field of the pool, a dictionary o
 build         (config) → the network
 batch         (config, fields, first, last, number, rank, size) → tensors, drawn from fields first…last-1 by the seed and the number alone
 validation    (config, fields) → the fixed tensors that are judged during training, from the pool's first fields
-loss          (config, network, batch, adversary) → the sum to minimise, and its parts as numbers; 'error' is what is reported
+loss          (config, network, batch, adversary) → the sum to minimise, and its parts as numbers; 'error' is what is reported. Where a second head judges
+              the picture, its part is 'scale', training.scale its weight, and its parameters are those whose names begin so
 critic        (config) → an adversary.Adversary, or None
 export        (config, work, pool, out, report): write the package
 evaluate      (config, work, out, report): measure it

@@ -49,6 +49,14 @@ def available(folder, limit):
     return count
 
 
+def counted(folder, limit):
+    """The same, refused with a sentence where there are none: the guard's statistics are those of the fields that a network learned from."""
+    count = available(folder, limit)
+    if not count:
+        raise TrainingError(f"There is no pool in {folder}; name the one that the network learned from with --pool.")
+    return count
+
+
 class Pool:
     """Fields of a folder, read when first wanted and kept in memory: `pool[index]` is what the maker gave, as numpy arrays."""
 

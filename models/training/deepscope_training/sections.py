@@ -8,8 +8,8 @@ from .errors import TrainingError
 @dataclass(frozen=True, kw_only=True)
 class Camera:
     """Ranges that every photograph of the training draws from. dim: exponent of the uniform number that photons are drawn with: above 1, dim light is more
-    often. twelve_bit: fraction read out with 12 bits, the gain raised where the brightest place would not fit. bleached: fraction of specimens of which a part
-    had been lit before and shines less."""
+    often. twelve_bit: fraction read out with 12 bits, the gain raised where the brightest place would not fit. bleached: fraction of photographs of
+    specimens of which a part had been lit before and shines less."""
 
     photons: list
     background: list

@@ -38,21 +38,28 @@ def read_checkpoint(path, config):
     return state
 
 
-def variants(work):
-    """{variant: folder} of the checkpoints that a run left: `plain`, and `adversarial` where it went on with an adversary."""
+def variant_folders(work):
+    """{variant: folder} of the checkpoints that a run left: `plain`, and `adversarial` where one lies there, whatever the configuration says now."""
     found = {"plain": Path(work), "adversarial": Path(work) / "adversarial"}
     return {name: folder for name, folder in found.items() if name == "plain" or (folder / "checkpoint.pt").exists()}
 
 
 def rewritten(config, work, name, change):
-    """Write `work`/`name`, a folder like `work` whose checkpoints hold what `change`(variant, state) makes of each. Returns the folder."""
-    into = Path(work) / name
-    for variant, folder in variants(work).items():
-        target = into / folder.relative_to(work)
-        states.save(target / "checkpoint.pt", change(variant, read_checkpoint(folder / "checkpoint.pt", config)))
+    """Write `work`/`name`, a folder like `work` whose checkpoints hold what `change`(variant, state) makes of each; none is written before all are made. Returns the folder."""
+    work = Path(work)
+    folders = variant_folders(work)
+    changed = {variant: change(variant, read_checkpoint(folder / "checkpoint.pt", config)) for variant, folder in folders.items()}
+    for variant, folder in folders.items():
+        target = work / name / folder.relative_to(work)
+        states.save(target / "checkpoint.pt", changed[variant])
         if (folder / "loss.csv").exists():
             shutil.copyfile(folder / "loss.csv", target / "loss.csv")
-    return into
+    return work / name
+
+
+def coarser(first, second):
+    """The one of two precisions that holds less: what the package says where both were used."""
+    return min(first, second)  # by the alphabet too
 
 
 def start_pool(folder, name):
@@ -128,7 +135,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
     elif initial:
         began = beginnings.weights(initial, network)
     precision = precision or before or "float32"
-    coarser = min(before or precision, precision)  # by the alphabet too: what the package says where both were used
+    kept_precision = coarser(before or precision, precision)
     answer = answering(network, device, precision)
     last = training.steps if steps is None else steps
     grower = start_pool(pool_folder, source or config.name) if grow and rank == 0 else None
@@ -141,7 +148,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         def store(path=checkpoint):
             if rank > 0:
                 return
-            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began, "precision": coarser}
+            state = {"format": CHECKPOINT_FORMAT, "config": configuration.as_dict(config), "network": network.state_dict(), "initial": began, "precision": kept_precision}
             if adversary:
                 state["adversary"] = adversary.state_dict()
             states.save(path, {**state, "optimiser": optimiser.state_dict(), "step": step, "elapsed": elapsed})

@@ -6,6 +6,7 @@ from unittest import mock
 import numpy as np
 import torch
 from scipy import ndimage
+from skimage import io
 
 from deepscope_training.superres import authors
 
@@ -53,9 +54,15 @@ class Table(unittest.TestCase):
         self.assertLess(row["share_input"], 0.7 * row["share_authors"])
         self.assertLess(row["detail_input"], 0.95)
 
-    def test_a_network_that_does_nothing_is_no_nearer_than_its_input(self):
-        row = self.row(self.blurred)
-        self.assertEqual((row["network"], row["detail_network"], row["share_network"]), (row["input"], row["detail_input"], row["share_input"]))
+    def test_a_picture_with_colours_and_transparency_is_read_as_grey(self):
+        folder = small.scratch(self)
+        (folder / authors.FOLDER).mkdir(parents=True)
+        grey = (self.preview / self.preview.max() * 255).astype(np.uint8)
+        io.imsave(str(folder / authors.FOLDER / f"fitc{authors.ENDING}"), np.dstack([grey, grey, grey, np.full_like(grey, 255)]), check_contrast=False)
+        with mock.patch.object(authors.real, "folder", lambda: folder):
+            (found,) = authors.previews().items()
+        self.assertEqual(found[0], "fitc")
+        np.testing.assert_array_equal(found[1], grey)
 
     def test_without_the_data_there_is_nothing_to_say(self):
         with mock.patch.object(authors.real, "folder", lambda: None):

@@ -1,5 +1,6 @@
 """The whole evaluation of a tiny network: bars, tables and card agree, and a new timing leaves the rest alone."""
 
+import dataclasses
 import json
 import unittest
 
@@ -7,6 +8,7 @@ import numpy as np
 import torch
 
 from deepscope_training import metrics, pool, results, train
+from deepscope_training.errors import TrainingError
 from deepscope_training.superres import describe, fields, measure
 
 from . import small
@@ -17,7 +19,12 @@ class Evaluation(unittest.TestCase):
         folder = small.scratch(self)
         config = small.config_with(families=["rings", "meshes"], iterations=[1, 2])
         pool.fill(config, folder / "pool", report=small.silent)
-        train.run(config, folder / "work", folder / "pool", steps=2, grow=False, report=small.silent)
+        with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):
+            describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
+        never_apart = dataclasses.replace(config, seed=5, data=dataclasses.replace(config.data, slip=[0.0, 0.0]))
+        train.run(never_apart, folder / "work", folder / "pool", steps=2, grow=False, report=small.silent)
+        with self.assertRaisesRegex(TrainingError, "There is no pool in .*--pool"):
+            describe.run(config, folder / "work", folder / "another", folder / "elsewhere", report=small.silent)
         describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
         measure.run(config, folder / "work", folder / "out", report=small.silent)
         found = json.loads((folder / "out" / "metrics.json").read_text(encoding="utf-8"), parse_constant=self.fail)
@@ -31,6 +38,11 @@ class Evaluation(unittest.TestCase):
             self.assertIn(f"`{bar['name']}` | {value} |", card)
             self.assertEqual(f"`{bar['name']}` is {value};" in first, not bar["holds"], bar["name"])
         self.assertEqual({row["specimen"] for row in found["tables"]["held_out"]}, {"rings", "meshes", "all"})
+        self.assertIn("## Thin specimens off focus", card)
+        self.assertIn("## The input focused apart", card)
+        self.assertIn("the target in focus; none was so in this network's training", card)
+        self.assertIn("steps in 0.", card)
+        self.assertIn(", seed 5", card, "the seed that the checkpoint learned with")
         self.assertTrue((folder / "out" / "figure-heldout.png").stat().st_size > 1000)
 
         again = measure.retime(config, folder / "out", report=small.silent)

@@ -24,7 +24,7 @@ from deepscope_training.normalisation import normalise
 from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
 
-from . import small
+from . import small, small_refocus
 
 PACKAGE = Path(train.__file__).parent
 
@@ -214,22 +214,33 @@ class Beginnings(unittest.TestCase):
         self.assertIn(f"averaged with those of widefield-sr (step {origin['step']:,})", markdown.began({"initial": None, **state}))
 
     def test_the_second_head_learns_anew_and_the_picture_stays(self):
-        """A head spoiled on purpose expects the right errors again; nothing else has changed, the run itself is left as it is, and the card says how long it took."""
+        """A head spoiled on purpose expects the right errors again, of both variants; nothing else has changed, the run itself is left as it is, and the card says how long it took and in what."""
         folder, config = small.scratch(self), small.config()
         network = train.run(config, folder, folder / "pool", steps=2, grow=False, report=small.silent)
         with torch.no_grad():
             network.scale.bias.add_(5)
         state = states.load(folder / "checkpoint.pt", "checkpoint", ())
-        states.save(folder / "checkpoint.pt", {**state, "network": network.state_dict()})
+        for variant in (folder, folder / "adversarial"):
+            states.save(variant / "checkpoint.pt", {**state, "network": network.state_dict()})
         said = []
         quick = dataclasses.replace(config, training=dataclasses.replace(config.training, rate=0.1))
-        judged, after = package.load_network(config, judge.run(quick, folder, folder / "pool", 80, report=said.append))
-        before, after_words = (float(v) for v in re.search(r"(-?[\d.]+) before, (-?[\d.]+) after", said[0]).groups())
-        self.assertLess(after_words, before - 0.5)
-        for name, value in network.state_dict().items():
-            self.assertEqual(torch.equal(value, judged.state_dict()[name]), not name.startswith("scale"), name)
+        into = judge.run(quick, folder, folder / "pool", 80, "bfloat16", report=said.append)
+        for line in said:
+            before, after = (float(v) for v in re.search(r"(-?[\d.]+) before, (-?[\d.]+) after", line).groups())
+            self.assertLess(after, before - 0.5)
+        self.assertEqual([line.split()[5] for line in said], ["plain", "adversarial"])
+        for variant in (into, into / "adversarial"):
+            judged, state = package.load_network(config, variant)
+            for name, value in network.state_dict().items():
+                self.assertEqual(torch.equal(value, judged.state_dict()[name]), not name.startswith("scale"), name)
+            self.assertIn("second head then taught anew for 80 steps, computed in bfloat16", markdown.began({"initial": None, **state}))
         self.assertEqual(package.load_network(config, folder)[0].scale.bias, network.scale.bias)
-        self.assertIn("second head then taught anew for 80 steps", markdown.began({"initial": None, **after}))
+
+    def test_the_head_of_a_refocusing_network_is_called_alike(self):
+        config = small_refocus.config()
+        network = kinds.of(config).build(config)
+        self.assertEqual({name.split(".")[0] for name, value in network.named_parameters() if any(value is one for one in judge.head(network))}, {"scale_hidden", "scale"})
+        self.assertGreater(config.training.scale, 0)
 
     def test_a_network_without_a_second_head_has_none_to_teach(self):
         with self.assertRaisesRegex(TrainingError, "kind localization have no second head"):
@@ -342,16 +353,19 @@ class Batches(unittest.TestCase):
 
     def test_light_leaves_the_same_places_dimmer_in_both_pictures(self):
         """30-90 % are left within a disc, all of it outside, and a target on a grid twice as fine is bleached at the same places."""
-        for seed in range(20):
+        least, most = [], []
+        for seed in range(40):
             share = camera.bleaching(torch.Generator().manual_seed(seed))
             coarse, fine = share((64, 64)), share((128, 128))
-            self.assertGreaterEqual(float(fine.min()), 0.3)
-            self.assertLessEqual(float(fine.max()), 1.0)
-            torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine[None], 2)[0], coarse, atol=0.03, rtol=0)
+            least.append(float(fine.min()))
+            most.append(float(fine.max()))
+            torch.testing.assert_close(torch.nn.functional.avg_pool2d(fine[None], 2)[0], coarse, atol=0.01, rtol=0)
+        self.assertTrue(0.3 <= min(least) < 0.45, min(least))
+        self.assertTrue(0.99 < max(most) <= 1, max(most))
         full = small.config()
         settings = dataclasses.replace(full.camera, bleached=1.0, hot_pixels=0.0, eight_bit=0.0, twelve_bit=0.0, read_noise=[0.0, 0.0], offset=[0.0, 0.0], gain=[1.0, 1.0])
         image, target = camera.photograph(torch.ones(64, 64), torch.ones(64, 64), settings, torch.Generator().manual_seed(3), photons=6e4, background=0.0)
-        self.assertLess(float(target.min() / target.max()), 0.95)
+        self.assertLess(float(target.min() / target.max()), 0.8)
         torch.testing.assert_close(image, target, rtol=0.04, atol=0)
 
     def test_twelve_bits_hold_the_brightest_place(self):

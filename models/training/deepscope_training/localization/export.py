@@ -49,7 +49,7 @@ def guard(config, folder):
     rng, generator = np.random.default_rng((config.seed, 10)), torch.Generator().manual_seed(config.seed + 99)
     settings = dataclasses.replace(config.camera, hot_pixels=0.0)
     plain, blurred, entries = [], [], pool.Pool(folder)
-    for index in range(min(TILES, pool.available(folder, config.data.fields))) if config.data.field >= statistics.TILE else ():
+    for index in range(min(TILES, pool.counted(folder, config.data.fields))) if config.data.field >= statistics.TILE else ():
         entry = entries[index]
         picture = batches.on_grid(torch.from_numpy(entry["image"]).float()[None], float(entry["pixel"]), config.evaluation.grid)
         if min(picture.shape[-2:]) < statistics.TILE:

@@ -58,7 +58,7 @@ def guard(config, folder):
     rng, generator = np.random.default_rng((config.seed, 10)), torch.Generator().manual_seed(config.seed + 99)
     plain, blurred, entries = [], [], pool.Pool(folder)
     settings = dataclasses.replace(config.camera, hot_pixels=0.0)
-    known = pool.available(folder, config.data.fields) if config.data.field >= statistics.TILE else 0
+    known = pool.counted(folder, config.data.fields) if config.data.field >= statistics.TILE else 0
     for index in range(min(TILES, known)):
         for _ in range(PHOTOGRAPHS):
             low = entries[index]["widefield"][int(rng.integers(int(entries[index]["inputs"])))].astype(np.float32)

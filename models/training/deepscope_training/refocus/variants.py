@@ -29,7 +29,7 @@ def least_false(rows):
 
 def load(config, work):
     """(network, checkpoint, rows of the comparison, name) of the variant that is shipped."""
-    rows, found = [], train.variants(work)
+    rows, found = [], train.variant_folders(work)
     for name, folder in found.items():
         network, _ = package.load_network(config, folder)
         rows.append({"variant": name, **(measure(config, network) if len(found) > 1 else {})})

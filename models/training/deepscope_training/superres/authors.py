@@ -1,7 +1,7 @@
 """Wang et al. 2019's own example inputs through our network, beside what the authors show of their result.
 
 The authors' previews are pictures of 256 × 256 grey values of a part of each input; where that part lies is found here, by correlation. Nobody knows the truth of these images: what
-is measured is only how alike the pictures are, and how much fine detail each shows.
+is measured is only how alike the pictures are, and how much fine detail each shows. The previews were stretched for display, so that black and white are cut off in some.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ FOLDER = "superres/wang2019"
 ENDING = "-authors-result-preview.png"
 SIDES = (128, 256, 512, 1024)  # input pixels that a preview may show
 COARSE = 4  # pixels taken together for the first search
-FINE = 3.0  # pixels: what a Gaussian of this σ takes away counts as detail
+FINE = 3.0  # pixels of the preview: what a Gaussian of this σ takes away counts as detail
 
 
 def shrunk(image, factor):

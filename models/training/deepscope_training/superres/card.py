@@ -91,8 +91,8 @@ def made_for(config):
 
 AUTHORS = (
     "Of the same inputs Wang et al. 2019 show their network's result, pictures of 256 × 256 grey values of a part of each; where it lies (side, y, x, pixels of the input) was found by correlation. "
-    "Nobody knows the truth here. Input, network: correlation with the authors' picture; detail: the same of what a Gaussian of 3 pixels takes away; share: deviation of that detail over the picture's, of "
-    "input, network and authors. The pictures are not kept in this project: they were looked at side by side when this network was measured."
+    "Nobody knows the truth here. Input, network: correlation with the authors' picture; detail: the same of what a Gaussian of 3 of its pixels takes away; share: deviation of that detail over the picture's, of "
+    "input, network and authors, which also depends on how they stretched their picture's greys for display."
 )
 
 
@@ -101,20 +101,20 @@ def optional(title, rows, words, digits=3):
     return f"## {title}\n\n{words}\n\n{markdown.table(rows, digits)}\n\n" if rows else ""
 
 
-OFF_FOCUS = """Specimens of the training's families in one plane, the focus anywhere within {reach} µm of it, as a share of {share:g} of the thin ones in training. The target is what its lens shows
+OFF_FOCUS = """Specimens of the training's families in one plane, the focus anywhere within {reach} µm of it{learned}. The target is what its lens shows
 at the same focus, blurred; how far from focus the input was taken can hardly be told from it. Richardson–Lucy has its best for each field, its answer known, which here tells it the focus. In no bar."""
 SLIP = """Two objectives are focused one after the other, and the one of lower aperture tells less well where. Specimens of the training's families in one plane, the input focused anywhere within {reach} µm
-of it, the target in focus, as a share of {share:g} of all that are not off focus in training. Richardson–Lucy has its best for each field, its answer known, with the spread function in focus. In no bar."""
+of it, the target in focus{learned}. Richardson–Lucy has its best for each field, its answer known, with the spread function in focus. In no bar."""
 
 
-def aside(title, words, settings, rows):
-    """The section on specimens out of focus, where the training has such; settings: their share and how far."""
+def out_of_focus(title, words, of_what, reach, share, rows):
+    """The section on specimens out of focus by up to `reach` µm, where they were measured; share: of the training's fields `of_what` that were so, by the checkpoint."""
     if not rows:
         return ""
-    share, reach = settings
+    learned = f", as a share of {share:g} of {of_what} in training" if share else "; none was so in this network's training"
     return f"""## {title}
 
-{words.format(share=share, reach=reach)}
+{words.format(reach=reach, learned=learned)}
 
 {gains(rows)}
 
@@ -137,6 +137,7 @@ def variants(result):
 def write(config, result, out):
     """CARD.md into the package folder `out`, from what metrics.json holds."""
     optics, evaluation, tables, words = config.optics, config.evaluation, result["tables"], config.words
+    learned = {"off_focus": config.data.off_focus, "slip": config.data.slip, **result.get("learned", {})}
     sources = "\n".join(f"- {name}: {licence}" for name, licence in real.TRAINING.items())
     text = f"""# {config.name} {result['version']}
 
@@ -199,7 +200,7 @@ SSIM
 
 {comparison(tables['seen'], 'ssim', 3)}
 
-{aside("Thin specimens off focus", OFF_FOCUS, config.data.off_focus, tables.get('off_focus'))}{aside("The input focused apart", SLIP, config.data.slip, tables.get('slip'))}## Real structure
+{out_of_focus("Thin specimens off focus", OFF_FOCUS, "the thin ones", config.data.off_focus[1], learned["off_focus"][0], tables.get("off_focus"))}{out_of_focus("The input focused apart", SLIP, "all that are not off focus", config.data.slip[1], learned["slip"][0], tables.get("slip"))}## Real structure
 
 The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 

@@ -55,7 +55,7 @@ def run(config, work, pool_folder, out, report=print):
         restored = network(normalisation.normalise(raw, config.normalisation.percentiles)[0][None, None])
     for name, tensor in (("test-input.npy", raw[None, None]), ("test-output.npy", restored)):
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
-    found = statistics.collect(config, pool_folder, pool.available(pool_folder, config.data.fields))
+    found = statistics.collect(config, pool_folder, pool.counted(pool_folder, config.data.fields))
     put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(found, ensure_ascii=False) + "\n", encoding="utf-8"))
     import yaml
 

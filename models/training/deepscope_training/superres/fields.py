@@ -59,8 +59,8 @@ def lit(config, planes, heights):
 
 
 def seen(config, count, **data):
-    """`count` fresh pairs made like the training's, on the camera's own grid, at the evaluation's wavelength, aberration and size, none of them off focus; `data`: what else of the
-    configuration's section replaces its own."""
+    """`count` fresh pairs made like the training's, on the camera's own grid, at the evaluation's wavelength, aberration and size, input and target in focus unless `data`
+    says otherwise: what else of the configuration's section replaces its own."""
     evaluation = config.evaluation
     focused = {"native": 0.0, "empty": 0.0, "off_focus": [0.0, 0.0], "slip": [0.0, 0.0], "field": evaluation.field}
     settings = dataclasses.replace(

@@ -93,7 +93,7 @@ class Lessons:
         return prepared(self.photograph(expected)), torch.from_numpy(np.stack(targets)), kinds
 
     def photograph(self, expected):
-        """As the camera section of the configuration says, every light alike, 16 bits and without hot pixels."""
+        """As the camera section of the configuration says, every light alike, 16 bits, without hot pixels and nothing bleached."""
         settings = self.settings
 
         def uniform(low, high):

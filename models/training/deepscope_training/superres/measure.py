@@ -115,7 +115,7 @@ def table(config, network, named, report):
     return rows, answers
 
 
-def aside(config, network, key, report):
+def out_of_focus(config, network, key, report):
     """Rows for specimens in one plane that are all out of focus as `key` of the configuration's data says (`off_focus`, `slip`); none where the training has no such."""
     share, reach = getattr(config.data, key)
     if not share:
@@ -186,8 +186,8 @@ def run(config, work, out, report=print):
     tables = {
         "held_out": held,
         "seen": seen,
-        "off_focus": aside(config, network, "off_focus", report),
-        "slip": aside(config, network, "slip", report),
+        "off_focus": out_of_focus(config, network, "off_focus", report),
+        "slip": out_of_focus(config, network, "slip", report),
         "real": table(config, network, real_pairs, report)[0],
         "variants": compared,
         "beads": checks.beads(config, network),
@@ -203,7 +203,8 @@ def run(config, work, out, report=print):
         "reconstruction": reconstruction.table(config, network),
     }
     card.figure(config, network, {name: pairs for name, (pairs, _) in named.items()}, out / "figure-heldout.png")
-    more = {"shipped": shipped, "resolution_um": points.resolution(config)}
+    learned = {key: state["config"]["data"].get(key, [0.0, 0.0]) for key in ("off_focus", "slip")}
+    more = {"shipped": shipped, "learned": learned, "resolution_um": points.resolution(config)}
     return results.conclude(config, bars_of, card.write, tables, out, report, state, network, **more)
 
 

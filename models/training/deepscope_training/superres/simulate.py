@@ -39,7 +39,7 @@ def compose(rng, scene, families, images):
 def slip(config, index):
     """How far the input is focused from where the target is, µm: two objectives are focused one after the other, and the coarser of them tells less well where."""
     share, most = config.data.slip
-    rng = np.random.default_rng((config.seed, 5, index))
+    rng = np.random.default_rng((config.seed, 8, index))
     return float(rng.uniform(-most, most)) if rng.random() < share else 0.0
 
 

@@ -11,7 +11,7 @@ FIELDS = 8  # for each held-out family, at every photon level
 def compare(config, work):
     """A row for each variant: mean PSNR and SSIM over held-out fields that the evaluation does not use, and what is false in its pictures."""
     rows = []
-    for name, folder in train.variants(work).items():
+    for name, folder in train.variant_folders(work).items():
         network, _ = package.load_network(config, folder)
         found = []
         for family in config.evaluation.families:
@@ -43,4 +43,4 @@ def load(config, work):
     """(network, checkpoint, rows of the comparison, name) of the variant that is shipped."""
     rows = compare(config, work)
     name = least_false(rows)
-    return *package.load_network(config, train.variants(work)[name]), rows, name
+    return *package.load_network(config, train.variant_folders(work)[name]), rows, name
