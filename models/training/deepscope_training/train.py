@@ -73,10 +73,10 @@ def answering(network, device, precision):
     """`network` as a function that computes with `precision`, float32 or bfloat16 (convolutions, and what lies between them), and whose answers are float32."""
     if precision == "float32":
         return network
-    kept = getattr(torch, precision)
+    reduced = getattr(torch, precision)
 
     def answer(*tensors):
-        with torch.autocast(device, kept):
+        with torch.autocast(device, reduced):
             given = network(*tensors)
         return tuple(g.float() for g in given) if isinstance(given, tuple) else given.float()
 

@@ -38,11 +38,8 @@ class Table(unittest.TestCase):
         self.preview = 200 * self.sharp[101:357, 63:319]
 
     def row(self, answer):
-        with (
-            mock.patch.object(authors, "previews", lambda: {"a": self.preview, "another": self.preview}),
-            mock.patch.object(authors.predict, "enhance", lambda network, image, percentiles: (answer, None)),
-        ):
-            (row,) = authors.table(small.config(), None, {"a": self.blurred})
+        with mock.patch.object(authors, "previews", lambda: {"a": self.preview, "another": self.preview}):
+            (row,) = authors.table({"a": (self.blurred, answer)})
         return row
 
     def test_the_truth_is_all_like_the_preview(self):
@@ -66,4 +63,4 @@ class Table(unittest.TestCase):
 
     def test_without_the_data_there_is_nothing_to_say(self):
         with mock.patch.object(authors.real, "folder", lambda: None):
-            self.assertEqual(authors.table(small.config(), None, {}), [])
+            self.assertEqual(authors.table({}), [])

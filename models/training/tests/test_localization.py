@@ -94,6 +94,19 @@ class Batches(unittest.TestCase):
         self.config = tiny()
         self.fields = [KIND.maker(self.config)(i) for i in range(10)]
 
+    def test_a_part_that_had_been_lit_before_is_dimmer(self):
+        """Of even light 10-70 % are gone in some places of most photographs where all are bleached, and nothing is where none is."""
+        settings = {"hot_pixels": 0.0, "eight_bit": 0.0, "twelve_bit": 0.0, "saturated": 0.0, "read_noise": [0.0, 0.0], "offset": [0.0, 0.0], "gain": [1.0, 1.0]}
+        even = torch.ones(20, 64, 64)
+        darkest = []
+        for share in (0.0, 1.0):
+            camera = dataclasses.replace(self.config.camera, bleached=share, **settings)
+            shots = batches.photograph(even, camera, torch.Generator().manual_seed(3), photons=6e4, background=0.0)
+            darkest.append(shots.amin((1, 2)) / 6e4)
+        self.assertGreater(float(darkest[0].min()), 0.95)
+        self.assertGreaterEqual(float(darkest[1].min()), 0.28)
+        self.assertGreater(int((darkest[1] < 0.9).sum()), 10)
+
     def test_batch_depends_on_its_number_only(self):
         first, again, other = (KIND.batch(self.config, self.fields, 0, 10, n) for n in (7, 7, 8))
         self.assertTrue(torch.equal(first[0], again[0]) and torch.equal(first[1], again[1]))

@@ -8,7 +8,6 @@ import numpy as np
 from scipy import ndimage
 
 from .. import metrics, real
-from . import predict
 
 FOLDER = "superres/wang2019"
 ENDING = "-authors-result-preview.png"
@@ -67,15 +66,15 @@ def previews():
     return {path.name.removesuffix(ENDING): io.imread(str(path))[..., :3].mean(2) for path in found}
 
 
-def table(config, network, images):
-    """A row for each of `images` {name: input on the target's grid} of which the authors show their result."""
+def table(pairs):
+    """A row for each of `pairs` {name: (input on the target's grid, what the network made of it)} of which the authors show their result."""
     rows = []
     for name, preview in previews().items():
-        if name not in images:
+        if name not in pairs:
             continue
-        where = place(images[name].numpy(), preview)
-        restored, _ = predict.enhance(network, images[name], config.normalisation.percentiles)
-        (before, fine_before, rough), (after, fine_after, sharp) = (alike(v.numpy(), preview, where) for v in (images[name], restored))
+        image, restored = (picture.numpy() for picture in pairs[name])
+        where = place(image, preview)
+        (before, fine_before, rough), (after, fine_after, sharp) = (alike(picture, preview, where) for picture in (image, restored))
         theirs = float(detail(preview).std() / preview.std())
         rows.append(
             {

@@ -107,7 +107,7 @@ SLIP = """Two objectives are focused one after the other, and the one of lower a
 of it, the target in focus{learned}. Richardson–Lucy has its best for each field, its answer known, with the spread function in focus. In no bar."""
 
 
-def out_of_focus(title, words, of_what, reach, share, rows):
+def out_of_focus(title, rows, words, of_what, reach, share):
     """The section on specimens out of focus by up to `reach` µm, where they were measured; share: of the training's fields `of_what` that were so, by the checkpoint."""
     if not rows:
         return ""
@@ -200,7 +200,7 @@ SSIM
 
 {comparison(tables['seen'], 'ssim', 3)}
 
-{out_of_focus("Thin specimens off focus", OFF_FOCUS, "the thin ones", config.data.off_focus[1], learned["off_focus"][0], tables.get("off_focus"))}{out_of_focus("The input focused apart", SLIP, "all that are not off focus", config.data.slip[1], learned["slip"][0], tables.get("slip"))}## Real structure
+{out_of_focus("Thin specimens off focus", tables.get("off_focus"), OFF_FOCUS, "the thin ones", config.data.off_focus[1], learned["off_focus"][0])}{out_of_focus("The input focused apart", tables.get("slip"), SLIP, "all that are not off focus", config.data.slip[1], learned["slip"][0])}## Real structure
 
 The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 

@@ -184,12 +184,11 @@ def grain(image):
     return image - ndimage.median_filter(image, 3)
 
 
-def on_grid(config, network):
-    """Real widefield images that lie on the target's grid already (Wang et al. 2019's example inputs), not resampled: how the output,
+def on_grid(config, pairs):
+    """Real widefield images that lie on the target's grid already, not resampled, and what the network made of them {name: (image, restored)}: how the output,
     re-blurred, agrees with the input, and the grain of the emptiest tenth of the picture."""
     rows = []
-    for name, image in raw_images("superres/wang2019").items():
-        restored, _ = predict.enhance(network, image, config.normalisation.percentiles)
+    for name, (image, restored) in pairs.items():
         blurred = reblur(config, restored, DYES.get(name, config.evaluation.wavelength))
         smooth = ndimage.gaussian_filter(image.numpy(), 6)
         quiet = smooth <= np.percentile(smooth, 10)
@@ -239,6 +238,11 @@ def best_deconvolved(config, image, target):
     light = (image - float(np.percentile(image.numpy(), 0.1)))[None]
     made = (result[0].numpy() for _, result in restorer.richardson_lucy(light, 0.0, evaluation.iterations))
     return max(made, key=lambda picture: metrics.compare(picture, target)["psnr"])
+
+
+def enhanced(config, network, name):
+    """{stem: (image as stored, what the network makes of it)} of the TIFFs in a folder of the real data; empty without the data."""
+    return {stem: (image, predict.enhance(network, image, config.normalisation.percentiles)[0]) for stem, image in raw_images(name).items()}
 
 
 def raw_images(name):

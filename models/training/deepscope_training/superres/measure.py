@@ -183,6 +183,7 @@ def run(config, work, out, report=print):
     held, held_answers = table(config, network, named, report)
     seen, seen_answers = table(config, network, {"seen families": (fields.seen(config, count), None)}, report)
     real_pairs = {name: (pairs, None) for name, pairs in fields.endothelial(config).items()}
+    examples = checks.enhanced(config, network, authors.FOLDER) if config.optics.native_na else {}
     tables = {
         "held_out": held,
         "seen": seen,
@@ -197,8 +198,8 @@ def run(config, work, out, report=print):
         "flux": checks.flux(config, network),
         "empty": checks.empty(config, network),
         "coverage": checks.coverage(seen_answers, "seen families") + checks.coverage(held_answers, "held-out families"),
-        "on_grid": checks.on_grid(config, network) if config.optics.native_na else [],
-        "authors": authors.table(config, network, checks.raw_images(authors.FOLDER)) if config.optics.native_na else [],
+        "on_grid": checks.on_grid(config, examples),
+        "authors": authors.table(examples),
         "real_pair": checks.real_pair(config, network),
         "reconstruction": reconstruction.table(config, network),
     }
