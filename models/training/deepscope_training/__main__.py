@@ -67,7 +67,7 @@ def run(options):
 
 def make(options):
     """One command for one package."""
-    from . import average, config as configuration, judge, kinds
+    from . import average, config as configuration, judge, kinds, remembered
 
     config = configuration.load(options.package)
     kind = kinds.of(config)
@@ -93,6 +93,7 @@ def make(options):
             raise TrainingError(f"Networks of the kind {config.kind} have no lookout.")
         kind.watch(config, work, pool_folder, out, steps=options.steps, initial=options.initial, precision=options.precision)
     if options.command in ("evaluate", "all"):
+        remembered.keep(DEFAULT_WORK / "rivals")
         kind.evaluate(config, work, out)
     if options.command == "time":
         kind.retime(config, out)

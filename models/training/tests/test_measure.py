@@ -9,7 +9,7 @@ import torch
 
 from deepscope_training import metrics, pool, results, train
 from deepscope_training.errors import TrainingError
-from deepscope_training.superres import describe, fields, measure
+from deepscope_training.superres import describe, fields, measure, rivals
 
 from . import small
 
@@ -60,7 +60,7 @@ class Evaluation(unittest.TestCase):
                 for count in iterations:
                     yield count, target + error(count) * grain
 
-        found = measure.oracle(small.config_with(iterations=list(range(1, 31))), Slow(), None, target)
+        found = rivals.oracle(small.config_with(iterations=list(range(1, 31))), Slow(), None, target)
         wanted = metrics.compare(target[0] + 0.1 * grain[0], target[0])["psnr"]
         self.assertAlmostEqual(found["rl-tv"][0]["psnr"], wanted, places=6)
 
@@ -69,7 +69,7 @@ class Evaluation(unittest.TestCase):
         config = small.config_with(iterations=[2])
         pairs = fields.seen(config, 2)
         images, targets, electrons = fields.shots(config, pairs, 2000, seed=1)
-        found = measure.oracle(config, measure.restorer(config, images.shape[-1]), electrons, targets)
+        found = rivals.oracle(config, rivals.restorer(config, images.shape[-1]), electrons, targets)
         for figures in found["richardson-lucy"]:
             self.assertLess(figures["nrmse_raw"], 1.5 * figures["nrmse"])
 

@@ -6,10 +6,9 @@ import numpy as np
 import torch
 
 from .. import metrics, results
-from . import activity, baselines, batches, beads, card, checks, comparison, heldout, observe, predict, real, variants
+from . import activity, batches, beads, card, checks, comparison, heldout, observe, predict, real, rivals, variants
 
 CANDIDATES = ("input", "rl-plane", "rl-volume", "network")
-PATIENCE = 2  # counts of iterations without improvement after which a restoration ends
 SEEN = 8  # fresh specimens of the training's families, at least
 BRIGHT = beads.LEVEL  # "at 1,000 photons and more"
 
@@ -19,45 +18,18 @@ def signed(config):
     return [s * d for d in config.evaluation.distances for s in ((1, -1) if d else (1,))]
 
 
-def best(rounds, targets):
-    """For each name of `targets` {name: image} the figures of the best PSNR over rounds (count, {name: image in photoelectrons}), its answer known. Ends
-    when PATIENCE counts have made none better."""
-    found, stale = {name: {"psnr": -np.inf} for name in targets}, 0
-    for count, images in rounds:
-        new = {name: {**metrics.compare(observe.grey(images[name][0].numpy()), target, checks.EDGE), "iterations": count} for name, target in targets.items()}
-        better = [name for name in targets if new[name]["psnr"] > found[name]["psnr"]]
-        found |= {name: new[name] for name in better}
-        stale = 0 if better else stale + 1
-        if stale >= PATIENCE:
-            break
-    return found
-
-
 def specimen(config, network, stacks, photons, seed):
     """Figures of every candidate at every distance for one specimen, whose stacks hold the focus at 0 and at `signed` distances:
     ([{distance, candidate: figures}], [(image, scale, target)])."""
-    distances, evaluation = signed(config), config.evaluation
+    distances = signed(config)
     image = observe.photograph(config, stacks[0][0], photons, torch.Generator().manual_seed(seed))
-    wanted = observe.truth(config, observe.target(config, stacks), photons)[: len(distances)].numpy()
+    wanted = observe.truth(config, observe.target(config, stacks), photons)[: len(distances)]
     made, scales = (v.numpy() for v in predict.refocus(network, image, distances, config.normalisation.percentiles))
-    device = predict.device_of(network)
-    optics = baselines.Optics(config.optics.objective, evaluation.wavelength, evaluation.spherical, image.shape[-1], device)
-    light, noise = observe.electrons(image)[None].to(device), observe.CAMERA["read_noise"]
-    volume = best(baselines.in_the_volume(optics, light, noise, distances, evaluation.iterations), dict(zip(distances, wanted)))
     rows, answers = [], []
-    for index, d in enumerate(distances):
-        target = wanted[index]
-        plane = ((count, {d: image}) for count, image in baselines.in_the_plane(optics, light, noise, d, evaluation.iterations))
-        rows.append(
-            {
-                "distance": abs(d),
-                "input": metrics.compare(image, target, checks.EDGE),
-                "rl-plane": best(plane, {d: target})[d],
-                "rl-volume": volume[d],
-                "network": metrics.compare(made[index], target, checks.EDGE),
-            }
-        )
-        answers.append(tuple(checks.inner(v) for v in (made[index], scales[index], target)))
+    for d, classical, picture, scale, target in zip(distances, rivals.restored(config, image, wanted, distances, checks.EDGE), made, scales, wanted.numpy()):
+        own = {"input": metrics.compare(image, target, checks.EDGE), "network": metrics.compare(picture, target, checks.EDGE)}
+        rows.append({"distance": abs(d), **classical, **own})
+        answers.append(tuple(checks.inner(v) for v in (picture, scale, target)))
     return rows, answers
 
 

@@ -3,79 +3,22 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .. import metrics, results
-from . import authors, baselines, card, checks, fields, points, predict, reconstruction, variants
+from . import authors, card, checks, fields, points, predict, reconstruction, rivals, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
-PIECE = 8  # fields that are deconvolved together: few enough to stay in the processor's cache
 VALIDATION = 4  # fields for each family and photon level on which the baselines' settings are chosen
-REGULARISATION = tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2, -1.5, -1))
-TOTAL_VARIATION = (0.003, 0.02, 0.05)
-
-
-def restorer(config, pixels):
-    optics, evaluation = config.optics, config.evaluation
-    return baselines.Deconvolution(optics.objective("input"), optics.objective("target"), evaluation.wavelength, evaluation.spherical, pixels)
-
-
-def mean_psnr(images, targets):
-    return float(np.mean([metrics.compare(i, t)["psnr"] for i, t in zip(images, targets)]))
-
-
-def better_of(first, second):
-    """Field by field the figures of the higher PSNR."""
-    return [b if b["psnr"] > a["psnr"] else a for a, b in zip(first, second)]
-
-
-def oracle(config, deconvolution, electrons, targets):
-    """For each field the figures of Richardson-Lucy, plain and with total variation, at the settings that are best for it, its answer known.
-    All iterations are tried: what falls for some may rise again, as where a few bright points stand on a dark ground."""
-    if len(targets) > PIECE:
-        pieces = [oracle(config, deconvolution, *piece) for piece in zip(electrons.split(PIECE), targets.split(PIECE))]
-        return {name: [figures for piece in pieces for figures in piece[name]] for name in pieces[0]}
-    nothing = [{"psnr": -np.inf}] * len(targets)
-    best = {"richardson-lucy": nothing, "rl-tv": nothing}
-    for strength in (0.0, *TOTAL_VARIATION):
-        name = "rl-tv" if strength else "richardson-lucy"
-        for _, result in deconvolution.richardson_lucy(electrons, fields.CAMERA["read_noise"], config.evaluation.iterations, strength):
-            best[name] = better_of(best[name], [metrics.compare(r, t) for r, t in zip(fields.grey(result), targets)])
-    return best
-
-
-def choose(config, pairs, photons, seed):
-    """The settings of Richardson-Lucy (iterations) and of it with total variation (iterations, strength) with the best mean PSNR on `pairs`."""
-    images, targets, electrons = fields.shots(config, pairs, photons, seed)
-    deconvolution, best = restorer(config, images.shape[-1]), {}
-    for strength in (0.0, *TOTAL_VARIATION):
-        name = "rl-tv" if strength else "richardson-lucy"
-        for count, result in deconvolution.richardson_lucy(electrons, fields.CAMERA["read_noise"], config.evaluation.iterations, strength):
-            found = mean_psnr(result, targets)
-            if found > best.get(name, (-np.inf,))[0]:
-                best[name] = (found, count, strength)
-    return {name: (count, strength) for name, (_, count, strength) in best.items()}
 
 
 def group(config, network, pairs, settings, photons, seed):
     """Figures of every candidate on photographs of `pairs` at one photon level: a list over fields of {candidate: figures},
-    and the (image, scale, target) of the network for each. settings: as `choose` gives them, or None: then every classical method has the best for each field, as Wiener's filter always has."""
+    and the (image, scale, target) of the network for each. settings: as `rivals.choose` gives them, or None: then every classical method has the best for each field, as Wiener's filter always has."""
     images, targets, electrons = fields.shots(config, pairs, photons, seed)
-    factor, deconvolution = config.optics.factor, restorer(config, images.shape[-1])
-    shown = {name: getattr(baselines, name)(images, factor) for name in ("nearest", "bilinear", "bicubic")}
-    known = oracle(config, deconvolution, electrons, targets) if settings is None else {}
-    for name, (count, strength) in (settings or {}).items():
-        pieces = [next(deconvolution.richardson_lucy(piece, fields.CAMERA["read_noise"], [count], strength))[1] for piece in electrons.split(PIECE)]
-        shown[name] = fields.grey(torch.cat(pieces))
-    filtered = [fields.grey(deconvolution.wiener(electrons, r)) for r in REGULARISATION]
-    rows, answers = [], []
-    for index, target in enumerate(targets):
-        restored, scale = predict.enhance(network, shown["bicubic"][index], config.normalisation.percentiles)
-        row = {name: metrics.compare(stack[index], target) for name, stack in shown.items()}
-        row |= {name: figures[index] for name, figures in known.items()}
-        row["wiener"] = max((metrics.compare(stack[index], target) for stack in filtered), key=lambda f: f["psnr"])
+    rows, answers = rivals.figures(config, images, electrons, targets, settings), []
+    for row, image, target in zip(rows, fields.raise_all(config, images), targets):
+        restored, scale = predict.enhance(network, image, config.normalisation.percentiles)
         row["network"] = metrics.compare(restored, target)
-        rows.append(row)
         answers.append((restored.numpy(), scale.numpy(), target.numpy()))
     return rows, answers
 
@@ -87,9 +30,9 @@ def summarise(groups, **labels):
     means = {c: {k: float(np.mean([r[c][k] for r in rows])) for k in ("psnr", "ssim", "nrmse", "nrmse_raw")} for c in CANDIDATES}
     result = {**labels, "fields": len(rows), "candidates": means}
     for key in ("psnr", "ssim"):
-        rivals = [max(CANDIDATES[:-1], key=lambda c: np.mean([r[c][key] for r in group])) for group in groups]
-        gain = metrics.bootstrap([r["network"][key] - r[rival][key] for group, rival in zip(groups, rivals) for r in group])
-        over = rivals[0] if len(set(rivals)) == 1 else "the best of each"
+        best = [max(CANDIDATES[:-1], key=lambda c: np.mean([r[c][key] for r in group])) for group in groups]
+        gain = metrics.bootstrap([r["network"][key] - r[rival][key] for group, rival in zip(groups, best) for r in group])
+        over = best[0] if len(set(best)) == 1 else "the best of each"
         result[f"{key}_gain"] = {"over": over, "mean": gain[0], "low": gain[1], "high": gain[2]}
     return result
 
@@ -102,7 +45,7 @@ def table(config, network, named, report):
     rows, by_level, answers = [], {}, {}
     for name, (pairs, validation) in named.items():
         for level in config.evaluation.photons:
-            settings = choose(config, validation, level, seed=level + 7) if validation else None
+            settings = rivals.choose(config, validation, level, level + 7) if validation else None
             found, given = group(config, network, pairs, settings, level, seed=level)
             rows.append({**summarise([found], specimen=name, photons=level), "settings": {k: list(v) for k, v in (settings or {}).items()}})
             by_level.setdefault(level, []).append(found)
