@@ -184,6 +184,13 @@ export const selfTestSchema = z.object({
 })
 export type SelfTest = z.infer<typeof selfTestSchema>
 
+/** How many bars an evaluation has, and those that are missed: the value that was measured and what it must be, in words. */
+const measuredSchema = z.object({
+  bars: z.number().int(),
+  missed: z.array(z.object({ name: z.string(), value: z.string(), must: z.string() })),
+})
+export type Measured = z.infer<typeof measuredSchema>
+
 export const modelSummarySchema = z.object({
   id,
   name: z.string(),
@@ -220,6 +227,8 @@ export const modelSummarySchema = z.object({
   /** What is odd about a package that can be used. */
   notes: z.array(z.string()),
   license: z.string(),
+  /** What its own evaluation says; null = it brings none. */
+  measured: measuredSchema.nullable(),
   /** The model's card, Markdown. */
   card: z.string().nullable(),
   /** It has test tensors. */

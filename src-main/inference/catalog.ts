@@ -10,6 +10,7 @@ import { largestHeader, npyDims } from './bioimage-io/npy.ts'
 import { digest, firstBytes, openPackageFiles, type PackageFiles, readBytes } from './bioimage-io/package-files.ts'
 import { readDescription } from './bioimage-io/read-description.ts'
 import { checkDims } from './bioimage-io/sizes.ts'
+import { measuredOf } from './measured.ts'
 import { type NetworkModel, planModel, type RunnableModel } from './package.ts'
 import { purposeOf } from './purpose.ts'
 import { imageNeeds } from './tensors/image-needs.ts'
@@ -226,6 +227,7 @@ function emptySummary(id: string, origin: ModelSummary['origin']): ModelSummary 
     field: null,
     notes: [],
     license: '',
+    measured: null,
     card: null,
     testable: false,
     test: null,
@@ -249,6 +251,7 @@ async function describe(summary: ModelSummary, description: Description, files: 
     license: description.license,
     sha256: description.onnx?.sha256 ?? '',
     pixelSizeUm: typeof own?.pixel_size_um === 'number' ? own.pixel_size_um : null,
+    measured: await measuredOf(files),
     card: await readCard(description.documentation, files),
     testable: await canBeTested([...description.inputs, ...description.outputs], files),
   }

@@ -1,7 +1,7 @@
 /** What `models …` does on the command line. Each resolves to the exit code: 0, or 1 where a model is unknown, unusable or fails. */
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { ModelDetails, ModelSummary, SelfTest, Settings } from '#shared/api.ts'
+import type { Measured, ModelDetails, ModelSummary, SelfTest, Settings } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import type { CatalogEntry } from '../inference/catalog.ts'
 import { detailsOf } from '../inference/describe-model.ts'
@@ -118,6 +118,7 @@ function inWords(model: ModelSummary, details: ModelDetails): string {
     ...optional('for', model.purpose),
     ...(model.description ? [model.description] : []),
     ...model.notes.map((note) => `Note: ${note}`),
+    ...(model.measured ? barsInWords(model.measured).map((words, index) => row(index === 0 ? 'measured' : '', words)) : []),
     row('license', model.license || 'not stated'),
     row('pixel size', model.pixelSizeUm === null ? 'any' : `${model.pixelSizeUm} µm`),
     ...optional('format', model.format),
@@ -130,6 +131,14 @@ function inWords(model: ModelSummary, details: ModelDetails): string {
     row('package', details.path),
     ...(model.card ? ['', model.card.trimEnd()] : []),
   ].join('\n')
+}
+
+function barsInWords({ bars, missed }: Measured): string[] {
+  if (missed.length === 0) return [`all ${bars} bars of its evaluation hold`]
+  return [
+    `${missed.length} of ${bars} bars of its evaluation are missed`,
+    ...missed.map(({ name, value, must }) => `· ${name} is ${value}; it must be ${must}`),
+  ]
 }
 
 function testInWords(id: string, { passed, problem, provider, elapsedMs, outputs }: SelfTest): string[] {

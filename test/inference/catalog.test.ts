@@ -61,6 +61,21 @@ describe('the catalog', () => {
     )
   })
 
+  test('a package without an evaluation, or with another program’s, claims nothing and works all the same', async () => {
+    const path = await writePackage(folder, 'good', { network: 'restore' })
+    expect((await readPackage(path))?.summary).toMatchObject({ usable: true, measured: null })
+    for (const foreign of ['{', '[]', '{"bars": []}', '{"bars": [{"name": "psnr", "value": 30}]}', `"${'x'.repeat(1 << 20)}"`]) {
+      await writeFile(join(path, 'metrics.json'), foreign)
+      expect((await readPackage(path))?.summary).toMatchObject({ usable: true, measured: null })
+    }
+    const bar = (name: string, value: number | string, holds: boolean) => ({ name, value, holds, must: '≥ 1' })
+    await writeFile(join(path, 'metrics.json'), JSON.stringify({ bars: [bar('a', 2, true), bar('b', 'not measurable', false)] }))
+    expect((await readPackage(path))?.summary.measured).toEqual({
+      bars: 2,
+      missed: [{ name: 'b', value: 'not measurable', must: '≥ 1' }],
+    })
+  })
+
   test('passes over missing folders, files and folders without a description', async () => {
     await mkdir(join(folder, 'training'))
     await writeFile(join(folder, 'notes.txt'), 'not a model')

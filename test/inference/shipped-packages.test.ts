@@ -73,6 +73,14 @@ describe.each(names)('the package %s', (name) => {
     expect(own.structures.length).toBeGreaterThan(0)
   })
 
+  test('the application knows which of its bars are missed', async () => {
+    const { bars } = JSON.parse(await text('metrics.json')) as { readonly bars: readonly Bar[] }
+    const missed = bars.filter(({ holds }) => !holds)
+    const { measured } = (await readPackage(folder))?.summary ?? {}
+    expect(measured?.bars).toBe(bars.length)
+    expect(measured?.missed.map(({ name, value }) => [name, value])).toEqual(missed.map(({ name: bar, value }) => [bar, String(value)]))
+  })
+
   test('its card begins with the bars it misses, each with the measured value', async () => {
     const { bars } = JSON.parse(await text('metrics.json')) as { readonly bars: readonly Bar[] }
     expect(bars.length).toBeGreaterThan(3)

@@ -82,6 +82,9 @@ describe('the command line', () => {
     expect(await deepscope(['models', 'no-such'])).toMatchObject({ code: 1, error: expect.stringContaining('no-such') })
     expect((await deepscope(['models', 'list'])).out).toBe((await deepscope(['models'])).out)
     expect((await deepscope(['models', 'info', 'widefield-sr'])).out).toBe((await deepscope(['models', 'widefield-sr'])).out)
+    expect((await deepscope(['models', 'info', 'widefield-sr'])).out).toMatch(
+      /^measured .*(all \d+ bars .* hold|\d+ of \d+ bars of its evaluation are missed\n.*; it must be )/m,
+    )
     expect((await deepscope(['models', 'import'])).code).toBe(2)
   }, 60_000)
 
