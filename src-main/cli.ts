@@ -11,7 +11,7 @@ import { startHeadless } from './headless.ts'
 import { createHost, version } from './host.ts'
 import { isLoopback } from './ipc/access.ts'
 import { addModelsProgram } from './models-program.ts'
-import { type CommandIo, type EnhanceOptions, enhanceCommand } from './processing/commands.ts'
+import { type CommandIo, type EnhanceOptions, enhanceCommand, locateCommand } from './processing/commands.ts'
 import { appFolders, defaultSettings, modelFolders, openSettings } from './settings.ts'
 import { snap } from './snap.ts'
 
@@ -88,6 +88,17 @@ function describe(exit: (code: number) => void): Command {
     .option('--preview', 'also write a picture with before and after', false)
     .action(async (files: string[], options: EnhanceFlags) => exit(await enhance(files, options)))
 
+  program
+    .command('locate')
+    .description('tell where in the cell the protein of each picture lies; prints a line a file')
+    .argument('<file...>', 'TIFF images of one labelled protein, one cell or a few in view; larger ones are told window by window')
+    .requiredOption('--out <folder>', 'folder for the table of the places and the maps of the evidence')
+    .option('--pixel-size <µm>', 'size of a pixel in the sample, where the file does not say it or is wrong', positive)
+    .option('--model <id>', 'network (default: the first that tells what a picture shows)')
+    .option('--provider <id>', `what runs it: ${providers.join(', ')} (default: that of the settings)`, provider)
+    .option('--json', 'print a line of JSON a file: the windows of its first plane, with every probability', false)
+    .action(async (files: string[], options: LocateFlags) => exit(await locate(files, options)))
+
   addModelsProgram(program, { io: commandIo, exit, untilSignal, provider })
 
   program
@@ -142,19 +153,32 @@ interface EnhanceFlags {
   readonly preview: boolean
 }
 
-async function enhance(files: readonly string[], { out, pixelSize, refocus, preview, ...flags }: EnhanceFlags): Promise<number> {
+async function enhance(files: readonly string[], { preview, refocus, ...flags }: EnhanceFlags): Promise<number> {
+  const { model, ...options } = await fileOptions(flags)
+  const chosen: EnhanceOptions = { ...options, model: flags.model ?? (model || null), preview, refocus }
+  return untilSignal((signal) => enhanceCommand(files, chosen, { ...commandIo, signal }))
+}
+
+interface LocateFlags extends Omit<EnhanceFlags, 'refocus' | 'preview'> {
+  readonly json: boolean
+}
+
+async function locate(files: readonly string[], { json, ...flags }: LocateFlags): Promise<number> {
+  const options = { ...(await fileOptions(flags)), model: flags.model ?? null, json }
+  return untilSignal((signal) => locateCommand(files, options, { ...commandIo, signal }))
+}
+
+/** What is asked of a network for files; `model`: that of the settings, empty where they name none. */
+async function fileOptions({ out, pixelSize, provider: chosen }: Pick<EnhanceFlags, 'out' | 'pixelSize' | 'provider'>) {
   const folders = appFolders()
   const settings = (await openSettings(join(folders.config, 'settings.json'), defaultSettings(folders.data))).state.value
-  const options: EnhanceOptions = {
+  return {
     out: resolve(out),
-    model: flags.model ?? (settings.model || null),
-    provider: flags.provider ?? settings.provider,
-    preview,
+    model: settings.model,
+    provider: chosen ?? settings.provider,
     modelsFolders: modelFolders(folders),
     ...(pixelSize === undefined ? {} : { pixelSize }),
-    refocus,
   }
-  return untilSignal((signal) => enhanceCommand(files, options, { ...commandIo, signal }))
 }
 
 interface SnapOptions extends Omit<Parameters<typeof snap>[1], 'exposureMs'> {

@@ -4,6 +4,7 @@
  */
 import { microscopeDescriptionSchema, microscopePlanSchema, microscopeStateSchema, portFindingSchema } from './device.ts'
 import { frameMetadataSchema, pixelSizeRange, pixelTypes } from './image/frame.ts'
+import { placesSchema } from './places.ts'
 import { call, stream, topic } from './rpc/contract.ts'
 import { inspectionStateSchema, liveTrustSchema, trustMapSchema, trustReportSchema, verdictSchema } from './trust.ts'
 import { z } from './zod.ts'
@@ -221,6 +222,8 @@ export const modelSummarySchema = z.object({
   trainedPixelsUm: z.array(z.number()),
   /** Distances that it refocuses over, µm, and how many µm a value of 1 in its map stands for; null = it does not refocus. */
   refocus: z.object({ rangeUm: z.tuple([z.number(), z.number()]), unitUm: z.number() }).nullable(),
+  /** What it tells apart, of a network that tells what an image shows; null = it does something else. */
+  classes: z.array(z.string()).nullable(),
   /** Why it cannot be used, naming the field. */
   problem: z.string().nullable(),
   field: z.string().nullable(),
@@ -290,6 +293,8 @@ export const jobSchema = z.object({
   verdict: verdictSchema.nullable(),
   /** What was judged, or why nothing was, as a sentence; null until the job is done. */
   judged: z.string().nullable(),
+  /** What the picture shows, as a sentence, where the network tells that; null for any other. */
+  answer: z.string().nullable(),
   problem: z.string().nullable(),
 })
 export type Job = z.infer<typeof jobSchema>
@@ -406,6 +411,8 @@ export const api = {
       surfaces: z.array(z.object({ distanceUm: z.number(), verdict: verdictSchema.nullable() })),
       /** Which of them `after` shows. */
       surface: surfaceIndex.nullable(),
+      /** What a network told of the picture that tells what it shows: `after` is the evidence for the place that is shown. null for any other. */
+      places: placesSchema.nullable(),
       /** Whether `trust.inspect` may be asked about it. */
       inspectable: z.boolean(),
       provenance: provenanceSchema,

@@ -102,8 +102,9 @@ async function read(empty: CatalogEntry, files: PackageFiles): Promise<CatalogEn
         usable: true,
         images: needs.possible,
         takes: needs.words,
+        classes: network.classifier ? [...network.classifier.classes] : null,
         refocus: network.distance ? { rangeUm: [...network.distance.rangeUm], unitUm: network.distance.unitUm } : null,
-        notes: needs.possible ? notes : [...notes, needs.words],
+        notes: needs.possible || network.classifier ? notes : [...notes, needs.words],
       },
     }
   } catch (error) {
@@ -219,6 +220,7 @@ function emptySummary(id: string, origin: ModelSummary['origin']): ModelSummary 
     images: false,
     takes: '',
     refocus: null,
+    classes: null,
     task: null,
     purpose: '',
     modality: null,

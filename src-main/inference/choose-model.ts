@@ -33,6 +33,13 @@ export function chooseModel(models: readonly Candidate[], pixelSizeUm: number | 
   throw new AppError('ModelInvalid', 'No network that takes images is installed.')
 }
 
+/** The network that tells what images show. Throws ModelInvalid where none can be used. */
+export function chooseClassifier(models: readonly Pick<ModelSummary, 'id' | 'usable' | 'classes'>[]): string {
+  const found = models.find(({ usable, classes }) => usable && classes !== null)
+  if (found) return found.id
+  throw new AppError('ModelInvalid', 'No network that tells what an image shows is installed.')
+}
+
 /** Between logarithms; how many times larger or smaller. */
 function distance(sizes: readonly number[], pixelSizeUm: number | null): number {
   if (pixelSizeUm === null) return Number.POSITIVE_INFINITY

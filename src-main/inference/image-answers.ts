@@ -3,7 +3,7 @@ import type { SelfTest } from '#shared/api.ts'
 import { AppError, isAbort, messageOf } from '#shared/errors.ts'
 import { type Pixels, pixelsFrom } from '#shared/image/frame.ts'
 import { beyondRange, needOf } from './distance-map.ts'
-import type { ImagePrediction, ImageRequest, ImageUse, Prediction, ResultImage } from './inference.ts'
+import type { Classification, ImagePrediction, ImageRequest, ImageUse, Prediction, ResultImage } from './inference.ts'
 import type { WorkerMessage } from './messages.ts'
 import type { ModelIdentity, NetworkModel } from './package.ts'
 import { gridStep, imageGrid } from './pipeline.ts'
@@ -75,6 +75,32 @@ export function imagePrediction(
     images,
     provenance: { model: id, modelName: name, version, sha256, provider: answer.provider, warnings },
     elapsedMs: answer.elapsedMs,
+  }
+}
+
+export function classificationOf(
+  network: NetworkModel,
+  pixelSizeUm: number | null,
+  message: WorkerMessage,
+  payload: Uint8Array,
+): Classification {
+  const { classifier } = network
+  if (message.type !== 'classified' || !classifier) throw new AppError('Internal', 'The inference process answered another question.')
+  const { width, height, windows, activation, provider, elapsedMs } = message
+  const values = pixelsFrom(payload, 'float32') as Float32Array
+  const step = gridStep(imageGrid(network), pixelSizeUm)
+  const { id, name, version, sha256 } = network
+  // Other sizes than the grid's are what it was trained on; whether this one is among them, the trust instruments say.
+  const warnings = [...message.warnings, ...(pixelSizeUm === null ? step.warnings : [])]
+  return {
+    classes: classifier.classes,
+    noveltyLimit: classifier.noveltyLimit,
+    windows,
+    grid: { width, height, data: values.subarray(0, width * height) },
+    activation: activation && { ...activation, data: values.subarray(width * height) },
+    pixelSizeUm: step.pixelSizeUm,
+    provenance: { model: id, modelName: name, version, sha256, provider, warnings },
+    elapsedMs,
   }
 }
 

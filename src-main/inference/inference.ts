@@ -3,6 +3,7 @@ import type { InferenceState, ModelSummary, Provenance, SelfTest } from '#shared
 import type { ReadonlyCell } from '#shared/emitter.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 import type { Training } from '../analysis/trust/training.ts'
+import type { Classifier } from './classifier.ts'
 import type { DistanceMap } from './distance-map.ts'
 
 /** One scale and offset for a whole image, stack or time series: normalised = (value − offset) / scale. Never per tile. */
@@ -139,6 +140,47 @@ export interface ImagePrediction {
   readonly elapsedMs: number
 }
 
+/** A plane whose content is to be told. */
+export interface ClassifyRequest {
+  readonly model: string
+  readonly width: number
+  readonly height: number
+  readonly data: Pixels
+  /** µm; null = unknown: it is taken as being on the network's grid. */
+  readonly pixelSizeUm: number | null
+  readonly priority: 'live' | 'batch'
+  /** 0…1 */
+  readonly onProgress?: (fraction: number) => void
+}
+
+/** A part of a plane on the network's grid, and what the network says of it. */
+export interface ClassifiedWindow {
+  /** Pixels of the grid, from the top left. */
+  readonly x: number
+  readonly y: number
+  readonly width: number
+  readonly height: number
+  /** One for each class, if it is one of them. */
+  readonly probabilities: readonly number[]
+  /** How unlike all classes; null where the network does not say. */
+  readonly novelty: number | null
+}
+
+export interface Classification {
+  readonly classes: readonly string[]
+  /** Above this novelty a window shows none of them; null where the network names no limit. */
+  readonly noveltyLimit: number | null
+  readonly windows: readonly ClassifiedWindow[]
+  /** What the windows are parts of: the middle of the plane on the network's grid. */
+  readonly grid: { readonly width: number; readonly height: number; readonly data: Float32Array }
+  /** For each class a map of the evidence, which covers the same place; null where the network gives none. */
+  readonly activation: { readonly width: number; readonly height: number; readonly data: Float32Array } | null
+  /** µm of the grid's pixels; null where the plane's were unknown. */
+  readonly pixelSizeUm: number | null
+  readonly provenance: Provenance
+  readonly elapsedMs: number
+}
+
 /** What working through files needs beyond single images. */
 export interface SeriesInference extends Inference {
   /** Rejects with ModelInvalid for a network that takes no images. */
@@ -148,6 +190,12 @@ export interface SeriesInference extends Inference {
    * one share it. Rejects as `predict` does.
    */
   predictImage(request: ImageRequest, signal?: AbortSignal): Promise<ImagePrediction>
+  /** What a network tells apart that tells what an image shows; null for any other. Rejects with ModelInvalid where there is no such network. */
+  classifierOf(model: string): Promise<Classifier | null>
+  /** The network that tells what images show, where nobody has chosen one. Rejects with ModelInvalid where there is none. */
+  chosenClassifier(): Promise<string>
+  /** What a plane shows, window by window. Rejects as `predict` does. */
+  classify(request: ClassifyRequest, signal?: AbortSignal): Promise<Classification>
   /** How a plane goes through a network in bands, by the memory that is free now. Rejects with ModelInvalid or OutOfRange. */
   bandsOf(model: string, plane: PlaneSize): Promise<readonly Band[]>
   /**

@@ -2,7 +2,7 @@
 import type { InferenceState, Settings } from '#shared/api.ts'
 import type { ErrorData } from '#shared/errors.ts'
 import type { PixelType } from '#shared/image/frame.ts'
-import type { Band, Normalisation } from './inference.ts'
+import type { Band, ClassifiedWindow, Normalisation } from './inference.ts'
 import type { NetworkModel, RunnableModel } from './package.ts'
 import type { OutputComparison } from './tensors/self-test.ts'
 
@@ -44,6 +44,17 @@ export type HostMessage =
       readonly pixelType: PixelType
       readonly pixelSizeUm: number | null
     }
+  /** A plane whose content is to be told, by a model that has a classifier. */
+  | {
+      readonly type: 'classify'
+      readonly id: number
+      readonly model: NetworkModel
+      readonly priority: 'live' | 'batch'
+      readonly width: number
+      readonly height: number
+      readonly pixelType: PixelType
+      readonly pixelSizeUm: number | null
+    }
   /** The package's own test. */
   | { readonly type: 'test'; readonly id: number; readonly model: NetworkModel; readonly priority: 'batch' }
   | { readonly type: 'cancel'; readonly id: number }
@@ -75,6 +86,18 @@ export type WorkerMessage =
       readonly type: 'images'
       readonly id: number
       readonly images: readonly { readonly id: string; readonly dims: readonly number[]; readonly ratio: number }[]
+      readonly provider: string
+      readonly warnings: readonly string[]
+      readonly elapsedMs: number
+    }
+  /** Payload: the plane on the network's grid, then the maps of the evidence, if there are any, all float32. */
+  | {
+      readonly type: 'classified'
+      readonly id: number
+      readonly width: number
+      readonly height: number
+      readonly windows: readonly ClassifiedWindow[]
+      readonly activation: { readonly width: number; readonly height: number } | null
       readonly provider: string
       readonly warnings: readonly string[]
       readonly elapsedMs: number

@@ -6,6 +6,7 @@ import { z } from '#shared/zod.ts'
 import type { Axis, Description, NamedFile, TensorDescription, Tolerance } from './bioimage-io/description.ts'
 import { FieldProblem } from './bioimage-io/field-problem.ts'
 import { parseWith } from './bioimage-io/read-common.ts'
+import { type Classifier, classifies, readClassifier } from './classifier.ts'
 import { type DistanceMap, readDistanceMap, refocuses } from './distance-map.ts'
 import { type AffineOperation, isAffine, isPointwise, type PointwiseOperation } from './operations.ts'
 import { purposeOf } from './purpose.ts'
@@ -43,6 +44,8 @@ export interface NetworkModel extends ModelIdentity {
   readonly plane: RunnableModel | null
   /** What it needs beside the image, where it refocuses. */
   readonly distance: DistanceMap | null
+  /** What it tells apart, where it tells what an image shows. */
+  readonly classifier: Classifier | null
 }
 
 /** What the quick way needs to run a package. */
@@ -108,12 +111,14 @@ export function ownPart({ own }: Description): Own | null {
 export function planModel(description: Description, identity: ModelIdentity): NetworkModel {
   const { inputs, outputs, tolerances } = description
   const common = { ...identity, inputs, outputs, tolerances, task: purposeOf(description.own).task }
-  if (refocuses(description)) return { ...common, gridUm: gridOf(inputs), plane: null, distance: readDistanceMap(description) }
+  const grid = { ...common, gridUm: gridOf(inputs), plane: null, distance: null, classifier: null }
+  if (refocuses(description)) return { ...grid, distance: readDistanceMap(description) }
+  if (classifies(description)) return { ...grid, classifier: readClassifier(description) }
   const own = ownPart(description)
   const plane = planPlane(description, identity, own)
   if (own && !plane)
     throw new FieldProblem('config.deepscope', 'speaks of one channel of a plane, but inputs and outputs are something else')
-  return { ...common, gridUm: plane?.gridUm ?? gridOf(inputs), plane, distance: null }
+  return { ...grid, gridUm: plane?.gridUm ?? grid.gridUm, plane }
 }
 
 function planPlane({ inputs, outputs }: Description, identity: ModelIdentity, own: Own | null): RunnableModel | null {

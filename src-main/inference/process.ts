@@ -10,10 +10,13 @@ import { entryPath } from '../processes.ts'
 import { planBands } from './bands.ts'
 import type { CatalogEntry } from './catalog.ts'
 import { forkInference, type SpawnInference } from './child.ts'
-import { chooseModel } from './choose-model.ts'
-import { firstPlane, imagePrediction, planePredictions, selfTest, useOf } from './image-answers.ts'
+import { chooseClassifier, chooseModel } from './choose-model.ts'
+import type { Classifier } from './classifier.ts'
+import { classificationOf, firstPlane, imagePrediction, planePredictions, selfTest, useOf } from './image-answers.ts'
 import type {
   Band,
+  Classification,
+  ClassifyRequest,
   ImagePrediction,
   ImageRequest,
   ImageUse,
@@ -174,6 +177,23 @@ class InferenceHost implements RunningInference {
     return this.#predictImage(await this.library.network(request.model), request, signal)
   }
 
+  async classifierOf(model: string): Promise<Classifier | null> {
+    return (await this.library.network(model)).classifier
+  }
+
+  async chosenClassifier(): Promise<string> {
+    await this.library.ready
+    return chooseClassifier(this.models.value)
+  }
+
+  async classify(request: ClassifyRequest, signal?: AbortSignal): Promise<Classification> {
+    const { data, priority, width, height, pixelSizeUm, onProgress } = request
+    const model = await this.library.network(request.model)
+    const image = { priority, width, height, pixelType: pixelTypeOf(data), pixelSizeUm }
+    const answer = await this.#ask({ type: 'classify', id: ++this.#lastId, model, ...image }, [data], signal, onProgress)
+    return classificationOf(model, pixelSizeUm, answer.message, answer.payload)
+  }
+
   async testModel(id: string, signal?: AbortSignal): Promise<SelfTest> {
     const result = await this.testEntry(await this.library.entry(id), signal)
     this.library.noteTest(id, result)
@@ -293,7 +313,10 @@ class InferenceHost implements RunningInference {
     this.#pump()
   }
 
-  #settle(message: Extract<WorkerMessage, { type: 'result' | 'measured' | 'images' | 'tested' | 'failure' }>, payload: Uint8Array): void {
+  #settle(
+    message: Extract<WorkerMessage, { type: 'result' | 'measured' | 'images' | 'classified' | 'tested' | 'failure' }>,
+    payload: Uint8Array,
+  ): void {
     this.#supervisor.succeeded()
     const request = this.#requests.settle(message.id)
     if (message.type !== 'failure') {

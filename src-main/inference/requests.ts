@@ -8,8 +8,8 @@
 import { AppError, abortError } from '#shared/errors.ts'
 import type { HostMessage, WorkerMessage } from './messages.ts'
 
-export type Answer = Extract<WorkerMessage, { type: 'result' | 'measured' | 'images' | 'tested' }>
-export type Outgoing = Extract<HostMessage, { type: 'predict' | 'measure' | 'image' | 'test' }>
+export type Answer = Extract<WorkerMessage, { type: 'result' | 'measured' | 'images' | 'classified' | 'tested' }>
+export type Outgoing = Extract<HostMessage, { type: 'predict' | 'measure' | 'image' | 'classify' | 'test' }>
 
 export interface Request {
   readonly message: Outgoing

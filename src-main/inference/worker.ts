@@ -6,6 +6,7 @@ import { availableParallelism, constants, freemem, setPriority } from 'node:os'
 import type { InferenceSession } from 'onnxruntime-node'
 import { AppError, abortError, errorToData, messageOf } from '#shared/errors.ts'
 import { bytesOf, pixelsFrom } from '#shared/image/frame.ts'
+import { classifyPlane } from './classify.ts'
 import { connectToHost, type Link } from './link.ts'
 import { loadTests } from './load-tests.ts'
 import { loadWeights } from './load-weights.ts'
@@ -85,6 +86,7 @@ class Worker {
       const input: ImageInput = { ...message, data: pixelsFrom(payload, message.pixelType) }
       this.#add(message, message.type === 'predict' ? this.#predict(message, input) : this.#measure(message, input))
     } else if (message.type === 'image') this.#add(message, this.#image(message, payload))
+    else if (message.type === 'classify') this.#add(message, this.#classify(message, payload))
     else if (message.type === 'test') this.#add(message, this.#test(message))
   }
 
@@ -179,6 +181,32 @@ class Worker {
       }
       await this.#send({ type: 'progress', id, fraction: step.value })
       if (step.value < 1) yield
+    }
+  }
+
+  async *#classify(message: Extract<HostMessage, { type: 'classify' }>, payload: Uint8Array): AsyncGenerator<void, void> {
+    const { id, model, width, height, pixelType, pixelSizeUm } = message
+    await this.#send({ type: 'begin', id })
+    if (!model.classifier) throw invalid(model, 'config.deepscope', 'does not say what it tells apart')
+    const { session, provider, warnings } = await this.#load(model)
+    const run = tensorRunner(this.runtime, model, session)
+    yield
+    const started = performance.now()
+    const { ratio } = gridStep(imageGrid(model), pixelSizeUm)
+    const steps = classifyPlane(model, model.classifier, { width, height, data: pixelsFrom(payload, pixelType) }, ratio, run)
+    for (;;) {
+      const step = await steps.next()
+      if (step.done) {
+        const { grid, windows, activation } = step.value
+        const map = activation && { width: activation.width, height: activation.height }
+        const size = { width: grid.width, height: grid.height }
+        const elapsedMs = performance.now() - started
+        const parts = [bytesOf(grid.data), ...(activation ? [bytesOf(activation.data)] : [])]
+        await this.#send({ type: 'classified', id, ...size, windows, activation: map, provider, warnings, elapsedMs }, parts)
+        return
+      }
+      await this.#send({ type: 'progress', id, fraction: step.value })
+      yield
     }
   }
 

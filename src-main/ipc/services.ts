@@ -95,7 +95,7 @@ export function createServices(parts: HostParts): Services<Api> {
         return null
       },
       'enhance.result': async ({ job }) => {
-        const { before, after, inputUnits, distanceUm, surfaces, original, provenance } = await jobs.result(job)
+        const { before, after, inputUnits, distanceUm, surfaces, places, original, provenance } = await jobs.result(job)
         const surface = surfaces.findIndex((each) => each.distanceUm === distanceUm)
         return {
           before: imageOf(before.width, before.height, before.data),
@@ -104,6 +104,7 @@ export function createServices(parts: HostParts): Services<Api> {
           distanceUm,
           surfaces: surfaces.map(({ distanceUm, verdict }) => ({ distanceUm, verdict })),
           surface: surface < 0 ? null : surface,
+          places,
           inspectable: original,
           provenance,
         }

@@ -1,11 +1,12 @@
-/** What `enhance` does on the command line. The program around them parses arguments and owns the streams. */
+/** What `enhance` and `locate` do on the command line. The program around them parses arguments and owns the streams. */
 import { basename } from 'node:path'
 import type { Settings } from '#shared/api.ts'
-import { explanationOf, isAbort } from '#shared/errors.ts'
+import { AppError, explanationOf, isAbort } from '#shared/errors.ts'
 import type { Surfaces } from '#shared/surfaces.ts'
 import { TrustThread } from '../analysis/trust/thread.ts'
+import type { SeriesInference } from '../inference/inference.ts'
 import { startInference } from '../inference/process.ts'
-import { enhanceFile } from './enhance-file.ts'
+import { type EnhanceResult, enhanceFile } from './enhance-file.ts'
 import { secondsLeft } from './remaining.ts'
 import { type Done, Throughput } from './throughput.ts'
 import { verdictLine } from './trust-table.ts'
@@ -44,6 +45,57 @@ export interface EnhanceOptions {
  * @returns the exit code: 0, or 1 where any file failed. Rejects with AbortError after a cancel.
  */
 export async function enhanceCommand(files: readonly string[], options: EnhanceOptions, io: CommandIo): Promise<number> {
+  return await forEachFile(
+    files,
+    options,
+    io,
+    async () => options.model,
+    (name, result) => {
+      if (options.model === null)
+        io.error(`${name}: network: ${result.provenance.modelName} (${result.provenance.model}), chosen automatically`)
+      tell(name, result, io)
+      if (result.places) io.error(`${name}: ${result.places.words}`)
+      for (const path of [result.output, ...result.others, result.table, result.preview]) if (path) io.out(path)
+    },
+  )
+}
+
+export interface LocateOptions extends Omit<EnhanceOptions, 'refocus' | 'preview'> {
+  readonly json: boolean
+}
+
+/** Likewise tells where the protein of each picture lies, and prints that: a line a file, or its JSON. */
+export async function locateCommand(files: readonly string[], options: LocateOptions, io: CommandIo): Promise<number> {
+  const classifier = async (inference: SeriesInference) => {
+    const model = options.model ?? (await inference.chosenClassifier())
+    if (await inference.classifierOf(model)) return model
+    throw new AppError('ModelInvalid', `The network "${model}" does not tell what a picture shows.`, { model })
+  }
+  return await forEachFile(files, { ...options, preview: false }, io, classifier, (name, result) => {
+    const { places, output, others, verdict, provenance } = result
+    tell(name, result, io)
+    const maps = others[0] ?? null
+    if (options.json) io.out(JSON.stringify({ file: name, model: provenance.model, ...places, table: output, maps, verdict }))
+    else {
+      io.out(`${name}: ${places?.words ?? ''}`)
+      for (const path of [output, maps]) if (path) io.error(`${name}: written: ${path}`)
+    }
+  })
+}
+
+/** What a person is told of a result, whatever it is. */
+function tell(name: string, { warnings, verdict, judged }: EnhanceResult, io: CommandIo): void {
+  for (const warning of warnings) io.error(`${name}: warning: ${warning}`)
+  io.error(`${name}: ${verdictLine(verdict, judged)}`)
+}
+
+async function forEachFile(
+  files: readonly string[],
+  options: EnhanceOptions,
+  io: CommandIo,
+  modelOf: (inference: SeriesInference) => Promise<string | null>,
+  done: (name: string, result: EnhanceResult) => void,
+): Promise<number> {
   await using inference = startInference({
     modelsFolders: options.modelsFolders,
     provider: options.provider,
@@ -62,7 +114,7 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
         {
           path,
           outFolder: options.out,
-          model: options.model,
+          model: await modelOf(inference),
           pixelSizeUm: options.pixelSize ?? null,
           refocus: options.refocus,
           preview: options.preview,
@@ -74,11 +126,7 @@ export async function enhanceCommand(files: readonly string[], options: EnhanceO
         },
         { inference, judge },
       )
-      if (options.model === null)
-        io.error(`${name}: network: ${result.provenance.modelName} (${result.provenance.model}), chosen automatically`)
-      for (const warning of result.warnings) io.error(`${name}: warning: ${warning}`)
-      io.error(`${name}: ${verdictLine(result.verdict, result.judged)}`)
-      for (const path of [result.output, ...result.others, result.table, result.preview]) if (path) io.out(path)
+      done(name, result)
     } catch (error) {
       if (isAbort(error)) throw error
       failed++

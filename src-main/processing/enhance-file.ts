@@ -3,21 +3,24 @@ import { basename } from 'node:path'
 import type { Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { type Pixels, pixelSizeRange } from '#shared/image/frame.ts'
+import type { Places } from '#shared/places.ts'
 import { distancesOf, type Surfaces } from '#shared/surfaces.ts'
 import type { Verdict } from '#shared/trust.ts'
 import { planeSide } from '../analysis/trust/limits.ts'
-import type { Judge } from '../analysis/trust/thread.ts'
+import type { AnswerJudge, Judge } from '../analysis/trust/thread.ts'
 import type { PictureFacts } from '../analysis/trust/training.ts'
-import type { Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
+import type { ImageUse, Normalisation, Prediction, SeriesInference } from '../inference/inference.ts'
 import { tellsOfMemory } from '../inference/memory.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import { openTiff } from '../storage/tiff/open.ts'
+import type { TiffSource } from '../storage/tiff/source.ts'
 import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
 import { enhanceLarge, isLarge } from './enhance-large.ts'
 import { enhanceWhole } from './enhance-whole.ts'
 import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { judgePlane } from './judge-plane.ts'
+import { locateFile } from './locate-file.ts'
 import { beside, freeName, stem } from './output-names.ts'
 import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
@@ -81,6 +84,8 @@ export interface EnhanceResult {
   readonly surfaces?: readonly Surface[]
   /** The result is in units of the input; false: its values are of another kind. */
   readonly inputUnits: boolean
+  /** What a network told of the picture that tells what it shows; `output` is then the table, and `others` holds the maps. */
+  readonly places?: Places
 }
 
 /** One surface of a refocused stack. */
@@ -95,7 +100,7 @@ export interface Surface {
 
 export interface EnhanceParts {
   readonly inference: SeriesInference
-  readonly judge: Judge
+  readonly judge: Judge & AnswerJudge
 }
 
 /** Share of the progress that reading a stack for its normalisation takes. */
@@ -121,17 +126,38 @@ function refusePixelSize(given: number | null): void {
   throw new AppError('OutOfRange', `A pixel size of ${given} µm is outside ${min} to ${max} µm.`, { value: given, min, max })
 }
 
-async function enhance(asked: EnhanceRequest, { inference, judge }: EnhanceParts): Promise<EnhanceResult> {
-  const { signal, pixelSizeUm: given = null } = asked
-  refusePixelSize(given)
+/** Takes the way that suits the network. */
+async function enhance(asked: EnhanceRequest, parts: EnhanceParts): Promise<EnhanceResult> {
+  const { signal, pixelSizeUm = null } = asked
+  const { inference } = parts
+  refusePixelSize(pixelSizeUm)
   await using source = await openTiff(asked.path, signal ? { signal } : {})
-  const model = asked.model ?? (await inference.chosenFor(given ?? source.pixelSizeUm))
+  const model = asked.model ?? (await inference.chosenFor(pixelSizeUm ?? source.pixelSizeUm))
   asked.onModel?.(model)
   const request: ModelledRequest = { ...asked, model }
-  const use = await inference.useOf(request.model)
   const surfaces = request.refocus ? distancesOf(request.refocus) : null
-  if (surfaces) return await refocusFile(request, source, use, surfaces, { inference, judge })
-  if (!use.planes) return await enhanceWhole(request, source, use, { inference, judge })
+  if (await inference.classifierOf(model)) {
+    if (surfaces) throw noSurfaces(model)
+    return await locateFile(request, source, parts)
+  }
+  const use = await inference.useOf(model)
+  if (surfaces) return await refocusFile(request, source, use, surfaces, parts)
+  if (!use.planes) return await enhanceWhole(request, source, use, parts)
+  return await enhancePlanes(request, source, use, parts)
+}
+
+/** Of a network that does not refocus. */
+export function noSurfaces(model: string): AppError {
+  return new AppError('OutOfRange', `The network "${model}" does not refocus, so it cannot be asked for other surfaces.`, { model })
+}
+
+async function enhancePlanes(
+  request: ModelledRequest,
+  source: TiffSource,
+  use: ImageUse,
+  { inference, judge }: EnhanceParts,
+): Promise<EnhanceResult> {
+  const { signal, pixelSizeUm: given = null } = request
   const name = request.name ?? basename(request.path)
   const pixelSizeUm = given ?? source.pixelSizeUm
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')

@@ -8,8 +8,9 @@ import { rm } from 'node:fs/promises'
 import type { Job, Provenance } from '#shared/api.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError, isAbort, isError, messageOf } from '#shared/errors.ts'
+import type { Places } from '#shared/places.ts'
 import type { Surfaces } from '#shared/surfaces.ts'
-import type { Judge } from '../analysis/trust/thread.ts'
+import type { AnswerJudge, Judge } from '../analysis/trust/thread.ts'
 import type { PictureFacts } from '../analysis/trust/training.ts'
 import type { SeriesInference } from '../inference/inference.ts'
 import { openTiff } from '../storage/tiff/open.ts'
@@ -44,13 +45,15 @@ export interface JobResult {
   readonly distanceUm: number | null
   /** Of a network that refocuses: any of them can be shown. */
   readonly surfaces: readonly Surface[]
-  /** Path of the OME-TIFF. */
+  /** Of a network that tells what a picture shows; null for any other. */
+  readonly places: Places | null
+  /** Path of the OME-TIFF, or of the table of places. */
   readonly output: string
 }
 
 export interface JobsOptions {
   readonly inference: SeriesInference
-  readonly judge: Judge
+  readonly judge: Judge & AnswerJudge
   /** Where results go; asked when a job begins. */
   readonly outFolder: () => string
 }
@@ -99,6 +102,7 @@ export class Jobs implements AsyncDisposable {
       warnings: [],
       verdict: null,
       judged: null,
+      answer: null,
       problem: null,
     }
     // Only what has ended leaves the list: everything else must stay in sight to be cancelled.
@@ -189,6 +193,7 @@ export class Jobs implements AsyncDisposable {
         original,
         distanceUm = null,
         surfaces = [],
+        places = null,
       } = await enhanceFile(
         {
           path: job.path,
@@ -213,8 +218,18 @@ export class Jobs implements AsyncDisposable {
         },
         this.options,
       )
-      this.#keep(id, { before, after, inputUnits, provenance, facts, original, distanceUm, surfaces, output })
-      this.#patch(id, { status: 'done', progress: 1, rate: null, remaining: 0, output, warnings: [...warnings], verdict, judged })
+      this.#keep(id, { before, after, inputUnits, provenance, facts, original, distanceUm, surfaces, places, output })
+      this.#patch(id, {
+        status: 'done',
+        progress: 1,
+        rate: null,
+        remaining: 0,
+        output,
+        warnings: [...warnings],
+        verdict,
+        judged,
+        answer: places?.words ?? null,
+      })
     } catch (error) {
       if (isAbort(error)) this.#patch(id, { status: 'cancelled', rate: null, remaining: null })
       else this.#patch(id, { status: 'failed', rate: null, remaining: null, problem: sentence(error) })

@@ -10,7 +10,7 @@ import type { ImageUse } from '../inference/inference.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
-import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest, type Surface } from './enhance-file.ts'
+import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest, noSurfaces, type Surface } from './enhance-file.ts'
 import { createResult, numbered, resultChannels, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { asking, SurfaceJudge, type SurfaceTask } from './judge-surface.ts'
@@ -49,10 +49,7 @@ export async function refocusFile(
   parts: EnhanceParts,
 ): Promise<EnhanceResult> {
   const name = request.name ?? basename(request.path)
-  if (!map) {
-    const message = `The network "${request.model}" does not refocus, so it cannot be asked for other surfaces.`
-    throw new AppError('OutOfRange', message, { model: request.model })
-  }
+  if (!map) throw noSurfaces(request.model)
   const training = await parts.inference.training(request.model)
   const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
   const task: Task = { request, source, name, map, pixelSizeUm, distances, training, ...parts }

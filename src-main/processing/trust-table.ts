@@ -1,8 +1,6 @@
-/** The verdicts on the planes of a file, as a table that any spreadsheet reads: one row a plane. RFC 4180. */
-import { rename, rm, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
+/** The verdicts on the planes of a file, as a table that any spreadsheet reads: one row a plane. */
 import { instrumentIds, type Reason, type TrustReport, trustLevels, type Verdict } from '#shared/trust.ts'
-import { storageError } from '../storage/disk.ts'
+import { csv, writeTable } from './csv.ts'
 
 export interface JudgedPlane {
   /** From 0. */
@@ -41,25 +39,12 @@ export function trustTable(planes: readonly JudgedPlane[]): string {
       report.verdict.reasons.map(({ message }) => message).join(' '),
     ]
   })
-  return [header, ...rows].map((row) => `${row.map((value) => field(String(value))).join(',')}\r\n`).join('')
+  return csv([header, ...rows])
 }
 
-/** Text that a spreadsheet would take for a formula is marked as text. */
-function field(value: string): string {
-  const plain = /^[=+@\t\r]|^-(?![\d.])/.test(value) ? `'${value}` : value
-  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
-}
-
-/** Written under a temporary name and renamed. Rejects with StorageFull. */
+/** Rejects as `writeTable` does. */
 export async function writeTrustTable(path: string, planes: readonly JudgedPlane[]): Promise<void> {
-  const temporary = `${path}.partial`
-  try {
-    await writeFile(temporary, trustTable(planes))
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
-    throw await storageError(error, path, dirname(path))
-  }
+  await writeTable(path, trustTable(planes))
 }
 
 /** Numbers differ from plane to plane; what is said does not. */

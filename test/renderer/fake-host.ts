@@ -307,6 +307,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
           warnings: ['The pixel size is not known: the network’s scale could not be checked.'],
           verdict: fakeReport('caution').verdict,
           judged: 'Every plane was judged.',
+          answer: null,
           problem: null,
         }
         const waiting: Job = {
@@ -322,6 +323,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
           warnings: [],
           verdict: null,
           judged: null,
+          answer: null,
         }
         states.jobs.set([waiting, job])
         return { job: job.id }
@@ -337,6 +339,7 @@ function createServices(states: ReturnType<typeof createStates>, uploads: Map<st
         distanceUm: null,
         surfaces: [],
         surface: null,
+        places: null,
         inspectable: true,
         provenance: fakeProvenance,
       }),

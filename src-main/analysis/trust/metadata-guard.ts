@@ -51,24 +51,27 @@ export function metadataGuard(facts: PictureFacts, training: Training, surface: 
   }
 }
 
-function pixelSize({ pixelSizeUm: size }: PictureFacts, { pixelSizesUm: trained }: Training): Row {
+function pixelSize({ pixelSizeUm: size }: PictureFacts, { pixelSizesUm: trained, pixelRangeUm: range }: Training): Row {
+  const sizes = range ?? trained
   const row = {
     id: 'pixel-size',
     label: 'Pixel size',
     value: size,
     unit: 'µm',
-    expected: trained.length ? trained.map((um) => `${um} µm`).join(' or ') : null,
+    expected: range ? range.map((um) => `${um} µm`).join(' to ') : trained.length ? trained.map((um) => `${um} µm`).join(' or ') : null,
   }
-  if (trained.length === 0) return { ...row, status: 'not-measured' }
+  if (sizes.length === 0) return { ...row, status: 'not-measured' }
   if (size === null)
     return {
       ...row,
       status: 'caution',
       message: 'The pixel size is unknown, so nothing shows that the network fits this picture. State it.',
     }
-  const off = Math.min(...trained.map((um) => Math.max(size / um, um / size)))
+  const within = range !== null && size >= range[0] && size <= range[1]
+  const off = within ? 1 : Math.min(...sizes.map((um) => Math.max(size / um, um / size)))
   if (off <= 1 + limits.pixelSize) return { ...row, status: 'fine' }
-  const far = off > limits.pixelSizeFar
+  // A network of a whole range averages finer pixels, which loses nothing that its grid could hold.
+  const far = off > limits.pixelSizeFar && !(range && size < range[0])
   const resampled = `The picture’s pixels of ${size} µm are resampled to the network’s grid, but it was trained on ${row.expected}`
   return {
     ...row,

@@ -3,9 +3,15 @@ import { Worker } from 'node:worker_threads'
 import { AppError, abortError, type ErrorData, errorFromData } from '#shared/errors.ts'
 import { entryPath } from '../../processes.ts'
 import type { Judgement, JudgeRequest } from './judge.ts'
+import type { AnswerJudgement, AnswerRequest } from './judge-answer.ts'
+
+/** What the thread is asked: of a picture that a network made, or of a name that it gave. */
+export type ThreadQuestion =
+  | { readonly of: 'picture'; readonly request: JudgeRequest }
+  | { readonly of: 'answer'; readonly request: AnswerRequest }
 
 export type ThreadReply =
-  | { readonly id: number; readonly judgement: Judgement; readonly error?: undefined }
+  | { readonly id: number; readonly judgement: Judgement | AnswerJudgement; readonly error?: undefined }
   | { readonly id: number; readonly error: ErrorData; readonly judgement?: undefined }
 
 export interface Judge {
@@ -13,12 +19,17 @@ export interface Judge {
   judge(request: JudgeRequest, signal?: AbortSignal): Promise<Judgement>
 }
 
+/** Likewise of what a network told of a picture. */
+export interface AnswerJudge {
+  judgeAnswer(request: AnswerRequest, signal?: AbortSignal): Promise<AnswerJudgement>
+}
+
 interface Asked {
-  resolve(judgement: Judgement): void
+  resolve(judgement: Judgement | AnswerJudgement): void
   reject(error: Error): void
 }
 
-export class TrustThread implements Judge, AsyncDisposable {
+export class TrustThread implements Judge, AnswerJudge, AsyncDisposable {
   readonly #asked = new Map<number, Asked>()
   #worker: Worker | undefined
   #lastId = 0
@@ -28,14 +39,22 @@ export class TrustThread implements Judge, AsyncDisposable {
   constructor(private readonly program?: string) {}
 
   judge(request: JudgeRequest, signal?: AbortSignal): Promise<Judgement> {
+    return this.#ask({ of: 'picture', request }, signal) as Promise<Judgement>
+  }
+
+  judgeAnswer(request: AnswerRequest, signal?: AbortSignal): Promise<AnswerJudgement> {
+    return this.#ask({ of: 'answer', request }, signal) as Promise<AnswerJudgement>
+  }
+
+  #ask(question: ThreadQuestion, signal?: AbortSignal): Promise<Judgement | AnswerJudgement> {
     if (this.#disposed) return Promise.reject(abortError('The application is closing.'))
     if (signal?.aborted) return Promise.reject(abortError())
     const id = ++this.#lastId
     const giveUp = () => this.#giveUp(id)
     signal?.addEventListener('abort', giveUp, { once: true })
-    return new Promise<Judgement>((resolve, reject) => {
+    return new Promise<Judgement | AnswerJudgement>((resolve, reject) => {
       this.#asked.set(id, { resolve, reject })
-      this.#running().postMessage({ id, request })
+      this.#running().postMessage({ id, ...question })
     }).finally(() => signal?.removeEventListener('abort', giveUp))
   }
 

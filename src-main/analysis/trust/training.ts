@@ -26,6 +26,8 @@ export interface Training {
   readonly modality: string | null
   /** Pixel sizes of the inputs, µm. */
   readonly pixelSizesUm: readonly number[]
+  /** Of a network that was trained on all sizes from … to, µm; null: on `pixelSizesUm` only. */
+  readonly pixelRangeUm: readonly [number, number] | null
   /** µm; null = any grid. */
   readonly gridUm: number | null
   /** Input apertures, lowest and highest. */

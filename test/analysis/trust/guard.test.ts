@@ -15,6 +15,7 @@ const training: Training = {
   task: 'super-resolution',
   modality: 'widefield',
   pixelSizesUm: [0.65, 0.325],
+  pixelRangeUm: null,
   gridUm: 0.325,
   numericalAperture: [0.4, 0.5],
   wavelengthsUm: [0.46, 0.525, 0.615],

@@ -1,0 +1,57 @@
+/**
+ * How an image comes to the grid of a network that tells what it shows, exactly as its training does it (PyTorch's `interpolate`, bilinear with
+ * antialiasing): a triangle as wide as two pixels of the coarser of both grids, its weights cut off at the edges and made to sum to one.
+ */
+import type { Pixels } from '#shared/image/frame.ts'
+
+interface Taps {
+  readonly starts: Int32Array
+  readonly weights: readonly Float64Array[]
+}
+
+function triangleTaps(length: number, wanted: number): Taps {
+  const scale = length / wanted
+  const stretch = Math.max(1, scale)
+  const starts = new Int32Array(wanted)
+  const weights = Array.from({ length: wanted }, (_, i) => {
+    const centre = (i + 0.5) * scale
+    const start = Math.max(0, Math.trunc(centre - stretch + 0.5))
+    const end = Math.min(length, Math.trunc(centre + stretch + 0.5))
+    const row = Float64Array.from({ length: end - start }, (_, j) => Math.max(0, 1 - Math.abs((start + j + 0.5 - centre) / stretch)))
+    const sum = row.reduce((a, b) => a + b, 0)
+    starts[i] = start
+    return row.map((weight) => weight / sum)
+  })
+  return { starts, weights }
+}
+
+export interface Plane {
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+}
+
+/** `ratio`: grid pixel / image pixel; 1 copies. */
+export function onGrid({ width, height, data }: { width: number; height: number; data: Pixels }, ratio: number): Plane {
+  if (ratio === 1) return { width, height, data: Float32Array.from(data) }
+  const [columns, rows] = [width, height].map((length) => Math.max(1, Math.round(length / ratio))) as [number, number]
+  const [across, down] = [triangleTaps(width, columns), triangleTaps(height, rows)]
+  const narrow = new Float32Array(columns * height)
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < columns; x++) {
+      const [weights, at] = [across.weights[x] as Float64Array, y * width + (across.starts[x] as number)]
+      let sum = 0
+      for (let j = 0; j < weights.length; j++) sum += (weights[j] as number) * (data[at + j] as number)
+      narrow[y * columns + x] = sum
+    }
+  }
+  const result = new Float32Array(columns * rows)
+  for (let y = 0; y < rows; y++) {
+    const [weights, start] = [down.weights[y] as Float64Array, down.starts[y] as number]
+    for (let j = 0; j < weights.length; j++) {
+      const [weight, at] = [weights[j] as number, (start + j) * columns]
+      for (let x = 0; x < columns; x++) result[y * columns + x]! += weight * (narrow[at + x] as number)
+    }
+  }
+  return { width: columns, height: rows, data: result }
+}

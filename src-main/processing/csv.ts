@@ -1,0 +1,26 @@
+/** Tables that any spreadsheet reads (RFC 4180). */
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { storageError } from '../storage/disk.ts'
+
+export function csv(rows: readonly (readonly (string | number)[])[]): string {
+  return rows.map((row) => `${row.map((value) => field(String(value))).join(',')}\r\n`).join('')
+}
+
+/** Text that a spreadsheet would take for a formula is marked as text. */
+function field(value: string): string {
+  const plain = /^[=+@\t\r]|^-(?![\d.])/.test(value) ? `'${value}` : value
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
+}
+
+/** Written under a temporary name and renamed. Rejects with StorageFull or StorageRefused. */
+export async function writeTable(path: string, text: string): Promise<void> {
+  const temporary = `${path}.partial`
+  try {
+    await writeFile(temporary, text)
+    await rename(temporary, path)
+  } catch (error) {
+    await rm(temporary, { force: true })
+    throw await storageError(error, path, dirname(path))
+  }
+}

@@ -1,0 +1,58 @@
+/** Where in the cell a protein lies, as a network told it of windows of a picture. */
+import { z } from './zod.ts'
+
+/** What is said of a window that looks like none of the places, and of one that holds nothing but noise. */
+export const noPlace = 'none of these'
+export const nothing = 'nothing there'
+
+export const judgedWindowSchema = z.object({
+  /** Pixels of the picture, from the top left. */
+  x: z.number(),
+  y: z.number(),
+  width: z.number(),
+  height: z.number(),
+  /** The most probable place, `noPlace` or `nothing`. */
+  place: z.string(),
+  /** How unlike every place; null = the network does not say. */
+  novelty: z.number().nullable(),
+  /** Every place with its probability if it is one of them, the most probable first. */
+  ranked: z.array(z.object({ place: z.string(), probability: z.number() })),
+})
+export type JudgedWindow = z.infer<typeof judgedWindowSchema>
+
+export const placesSchema = z.object({
+  /** One line: "mitochondria, 97 %". */
+  words: z.string(),
+  /** The place whose evidence is shown. */
+  shown: z.string(),
+  /** Of the first plane. */
+  windows: z.array(judgedWindowSchema),
+})
+export type Places = z.infer<typeof placesSchema>
+
+/** A class of a package in words: "endoplasmic reticulum". */
+export function placeName(name: string): string {
+  return name.replaceAll(/[-_]/g, ' ')
+}
+
+export function rankedPlaces(classes: readonly string[], probabilities: readonly number[]): JudgedWindow['ranked'] {
+  return classes
+    .map((place, i) => ({ place: placeName(place), probability: probabilities[i] ?? 0 }))
+    .sort((a, b) => b.probability - a.probability)
+}
+
+/** One line for a person: of one window the place and its probability, of several how often each was named. */
+export function placeWords(windows: readonly JudgedWindow[]): string {
+  const [only, another] = windows
+  if (!only) return nothing
+  if (!another) {
+    const [first] = only.ranked
+    if (only.place === nothing) return nothing
+    const odds = first ? `${Math.round(100 * first.probability)} %` : ''
+    return only.place === noPlace ? `${noPlace}; most like ${first?.place ?? '?'}` : `${only.place}, ${odds}`
+  }
+  const counts = new Map<string, number>()
+  for (const { place } of windows) counts.set(place, (counts.get(place) ?? 0) + 1)
+  const words = [...counts].sort(([, a], [, b]) => b - a).map(([place, count]) => `${place} in ${count}`)
+  return `${words.join(', ')} of ${windows.length} windows`
+}

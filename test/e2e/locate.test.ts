@@ -1,0 +1,58 @@
+/** Where the protein of a picture lies, asked by hand in a real browser on the real host with the shipped network. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { PageFaults } from '#test/helpers/chromium.ts'
+import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
+import { mitochondria, writeCells } from '#test/helpers/localization.ts'
+import { openPage, type TestPage } from '#test/helpers/page.ts'
+
+let app: TestHeadless
+let opened: TestPage
+let page: Page
+let faults: PageFaults
+
+beforeAll(async () => {
+  app = await startTestHeadless()
+  opened = await openPage(app.url, 60_000)
+  ;({ page, faults } = opened)
+}, 60_000)
+afterAll(async () => {
+  await opened?.[Symbol.asyncDispose]()
+  await app?.[Symbol.asyncDispose]()
+})
+
+it('the dialog says what the network tells, and does not ask for what only pictures need', { timeout: 60_000 }, async () => {
+  const { side, data } = await mitochondria()
+  await page.getByTestId('nav-files').click()
+  const chooser = page.waitForEvent('filechooser')
+  await page.getByTestId('choose-files').click()
+  await (await chooser).setFiles(await writeCells(join(app.folder, 'cells.ome.tif'), [Uint16Array.from(data)], side))
+  expect(await page.getByTestId('enhance-start').innerText()).toBe('Enhance')
+  await page.getByTestId('enhance-model').selectOption('localization')
+  expect(await page.getByTestId('enhance-start').innerText()).toBe('Locate')
+  expect(await page.getByTestId('enhance-classes').innerText()).toContain('one of 9 places or none of them')
+  expect(await page.getByTestId('enhance-takes').count()).toBe(0)
+})
+
+it('and the place is named with every probability, beside the picture and its evidence', { timeout: 120_000 }, async () => {
+  await page.getByTestId('enhance-start').click()
+  await page.getByTestId('places-answer').waitFor({ timeout: 90_000 })
+  expect(await page.getByTestId('places-answer').innerText()).toMatch(/^mitochondria, \d+ %$/)
+  expect(await page.getByTestId('job-answer').innerText()).toMatch(/^mitochondria, \d+ %$/)
+  const bars = page.getByTestId('places-bars').getByRole('listitem')
+  expect(await bars.count()).toBe(9)
+  const widths = await bars.locator('.bar span').evaluateAll((all) => all.map((each) => each.getBoundingClientRect().width))
+  expect(widths[0]).toBeGreaterThan(20)
+  expect(widths).toEqual([...widths].sort((a, b) => b - a))
+  const output = (await page.getByTestId('job-output').innerText()).trim()
+  expect(output).toMatch(/cells-localization-places\.csv$/)
+  expect(existsSync(output)).toBe(true)
+  expect(await page.getByTestId('inspect').count()).toBe(0)
+})
+
+it('breaks no rule of the content security policy and throws no error', async () => {
+  expect(await faults.violations()).toBe(0)
+  expect(faults.errors).toEqual([])
+})

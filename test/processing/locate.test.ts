@@ -1,0 +1,120 @@
+/** Files whose protein is located: the table, the maps, the verdict, and what is refused. */
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { TrustThread } from '#main/analysis/trust/thread.ts'
+import { type RunningInference, startInference } from '#main/inference/process.ts'
+import { rootFolder } from '#main/processes.ts'
+import { locateCommand } from '#main/processing/commands.ts'
+import { enhanceFile } from '#main/processing/enhance-file.ts'
+import { openTiff } from '#main/storage/tiff/open.ts'
+import { type Bundle, bundle } from '#test/helpers/bundle.ts'
+import { mitochondria, writeCells } from '#test/helpers/localization.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+let worker: Bundle
+let trust: Bundle
+let inference: RunningInference
+let judge: TrustThread
+let folder: string
+const modelsFolders = [join(rootFolder, 'models')]
+
+beforeAll(async () => {
+  worker = await bundle('src-main/inference/worker.ts')
+  trust = await bundle('src-main/analysis/trust/worker.ts')
+  inference = startInference({ modelsFolders, provider: 'cpu', entry: worker.path })
+  judge = new TrustThread(trust.path)
+})
+afterAll(async () => {
+  await inference?.[Symbol.asyncDispose]()
+  await judge?.[Symbol.asyncDispose]()
+  await worker?.[Symbol.asyncDispose]()
+  await trust?.[Symbol.asyncDispose]()
+})
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'deepscope-locate-'))
+})
+afterEach(() => rm(folder, { recursive: true, force: true }))
+
+const located = (path: string, change: object = {}) =>
+  enhanceFile({ path, outFolder: folder, model: 'localization', preview: false, ...change }, { inference, judge })
+
+async function cells(planes = 1, pixelSizeUm: number | null = 0.3): Promise<string> {
+  const { side, data } = await mitochondria()
+  return await writeCells(join(folder, 'cells.ome.tif'), new Array<Uint16Array>(planes).fill(Uint16Array.from(data)), side, pixelSizeUm)
+}
+
+test('a picture of mitochondria is named so, in a table with every probability, and its maps cover the picture', async () => {
+  const result = await located(await cells(2))
+  expect(result.places?.words).toBe('mitochondria in 2 of 2 windows')
+  expect(result.places?.windows).toHaveLength(1)
+  expect(result.places?.windows[0]).toMatchObject({ x: 0, y: 0, width: 128, height: 128, place: 'mitochondria' })
+  expect(result.output).toMatch(/cells-localization-places\.csv$/)
+  const lines = (await readFile(result.output, 'utf8')).trimEnd().split('\r\n')
+  const [header, first] = lines.map((line) => line.split(','))
+  expect(lines).toHaveLength(3)
+  const value = (name: string) => first?.[header?.indexOf(name) ?? -1]
+  expect(value('place')).toBe('mitochondria')
+  const { probabilities } = await mitochondria()
+  expect(Number(value('mitochondria'))).toBeCloseTo(Math.max(...probabilities), 2)
+  expect(Number(value('probability'))).toBe(Number(value('mitochondria')))
+  expect(value('verdict')).toBe(result.verdict?.level)
+  await using maps = await openTiff(result.others[0] ?? '')
+  expect(maps).toMatchObject({ width: 8, height: 8, sizeC: 9, sizeT: 2 })
+  expect(maps.pixelSizeUm).toBeCloseTo(0.3 * 16, 6)
+  expect(maps.channels[6]).toBe('protein (evidence for mitochondria)')
+  expect(result).toMatchObject({ judged: 'Every plane was judged.', inputUnits: false, provenance: { model: 'localization' } })
+})
+
+test('finer pixels are averaged to the network’s grid with a caution, never called meaningless; windows are told in the picture’s own pixels', async () => {
+  const { side, data } = await mitochondria()
+  const fine = new Uint16Array(9 * side * side)
+  for (let i = 0; i < fine.length; i++) {
+    const [x, y] = [i % (3 * side), Math.floor(i / (3 * side))]
+    fine[i] = data[Math.floor(y / 3) * side + Math.floor(x / 3)] as number
+  }
+  const result = await located(await writeCells(join(folder, 'fine.ome.tif'), [fine], 3 * side, 0.1))
+  expect(result.places?.windows[0]).toMatchObject({ x: 0, width: 3 * side, place: 'mitochondria' })
+  expect(result.verdict?.level).toBe('caution')
+  expect(result.verdict?.reasons.map(({ message }) => message).join()).toContain('trained on 0.18 µm to 0.5 µm')
+})
+
+test('noise alone is no place, and an unknown pixel size is a caution', async () => {
+  let state = 1
+  const random = () => {
+    state = (state * 16807) % 2147483647
+    return state / 2147483647
+  }
+  const noise = Uint16Array.from({ length: 144 * 144 }, () => 500 + 20 * (random() + random() + random() + random() - 2))
+  const result = await located(await writeCells(join(folder, 'noise.ome.tif'), [noise], 144, null))
+  expect(result.places?.words).toBe('nothing there')
+  const said = result.verdict?.reasons.map(({ message }) => message).join(' ')
+  expect(said).toContain('nothing in the picture but noise')
+  expect(said).toContain('The pixel size is unknown')
+})
+
+test('other surfaces cannot be asked of it, and nothing is left of what failed', async () => {
+  await expect(located(await cells(), { refocus: { fromUm: -1, toUm: 1, stepUm: 1 } })).rejects.toMatchObject({ kind: 'OutOfRange' })
+  await expect(located(await cells(1, 0.1), {})).rejects.toMatchObject({ kind: 'OutOfRange' })
+  expect((await readdir(folder)).filter((name) => name.includes('localization'))).toEqual([])
+})
+
+test('the command prints a line a file, or its JSON, and refuses a network that names nothing', async () => {
+  const said = { out: [] as string[], error: [] as string[] }
+  const io = { out: (line: string) => said.out.push(line), error: (line: string) => said.error.push(line), progress: () => undefined }
+  const options = { out: folder, model: null, modelsFolders, provider: 'cpu', entry: worker.path, trustEntry: trust.path } as const
+  const file = await cells()
+  expect(await locateCommand([file], { ...options, json: false }, io)).toBe(0)
+  expect(said.out).toEqual([expect.stringMatching(/^cells\.ome\.tif: mitochondria, \d+ %$/)])
+  expect(said.error.join('\n')).toMatch(/written: .*cells-localization-places\.csv/)
+  expect(await locateCommand([file], { ...options, json: true }, io)).toBe(0)
+  expect(JSON.parse(said.out[1] ?? '')).toMatchObject({
+    file: 'cells.ome.tif',
+    model: 'localization',
+    windows: [{ place: 'mitochondria' }],
+  })
+  expect(await locateCommand([file], { ...options, model: 'widefield-sr', json: false }, io)).toBe(1)
+  expect(said.error.at(-1)).toContain('does not tell what a picture shows')
+})
