@@ -383,11 +383,12 @@ export const api = {
   /** Writes the session as OME-TIFF beside it and returns the path. */
   'sessions.export': call(z.object({ session: id }), z.object({ path: z.string() })),
 
-  /** Starts an enhancement of a file the host can read (Electron) or of a finished upload. */
+  /** Sends through a network: a file the host can read (Electron), a finished upload, or a session of the camera. */
   'enhance.start': call(
     z.object({
       path: z.string().max(4096).optional(),
       upload: id.optional(),
+      session: id.optional(),
       pixelSizeUm: z.number().min(pixelSizeRange.min).max(pixelSizeRange.max).optional(),
       /** Absent: that of the settings. Empty: the one that suits the pixels. */
       model: z.string().max(200).optional(),

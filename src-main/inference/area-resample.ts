@@ -1,8 +1,9 @@
 /**
- * How an image comes to the grid of a network that tells what it shows, exactly as its training does it (PyTorch's `interpolate`, bilinear with
- * antialiasing): a triangle as wide as two pixels of the coarser of both grids, its weights cut off at the edges and made to sum to one.
+ * How an image comes to the grid of a network that tells what it shows, exactly as it is evaluated (localization/batches.on_grid; PyTorch's
+ * `interpolate`, bilinear with antialiasing): a triangle as wide as two pixels of the coarser of both grids, its weights cut off at the edges and made to sum to one.
  */
 import type { Pixels } from '#shared/image/frame.ts'
+import { resampledLength } from './resample.ts'
 
 interface Taps {
   readonly starts: Int32Array
@@ -34,7 +35,7 @@ export interface Plane {
 /** `ratio`: grid pixel / image pixel; 1 copies. */
 export function onGrid({ width, height, data }: { width: number; height: number; data: Pixels }, ratio: number): Plane {
   if (ratio === 1) return { width, height, data: Float32Array.from(data) }
-  const [columns, rows] = [width, height].map((length) => Math.max(1, Math.round(length / ratio))) as [number, number]
+  const [columns, rows] = [resampledLength(width, ratio), resampledLength(height, ratio)]
   const [across, down] = [triangleTaps(width, columns), triangleTaps(height, rows)]
   const narrow = new Float32Array(columns * height)
   for (let y = 0; y < height; y++) {

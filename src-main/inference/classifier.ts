@@ -1,4 +1,5 @@
 /** Networks that tell what an image shows, one of several classes or none (`config.deepscope` of the task `classification`). */
+import { noPlace, nothing, placeName } from '#shared/places.ts'
 import { z } from '#shared/zod.ts'
 import type { Description } from './bioimage-io/description.ts'
 import { FieldProblem } from './bioimage-io/field-problem.ts'
@@ -18,10 +19,17 @@ export interface Classifier {
 }
 
 const name = z.string().min(1).max(200)
+
+/** Names that a person cannot take for each other, nor for what is said where there is none. */
+function distinct(classes: readonly string[]): boolean {
+  const words = [...classes.map(placeName), noPlace, nothing].map((word) => word.toLowerCase().trim())
+  return new Set(words).size === words.length
+}
+
 const schema = z.object({
   config: z.object({
     deepscope: z.object({
-      classes: z.array(name).min(2).max(64),
+      classes: z.array(name).min(2).max(64).refine(distinct, 'are not told apart by their names'),
       outputs: z.object({ probabilities: name, activation: name.optional(), novelty: name.optional() }),
       novelty: z.object({ limit: z.number().finite() }).optional(),
     }),
@@ -43,6 +51,10 @@ export function readClassifier({ own, inputs, outputs }: Description): Classifie
   if (another || axes !== 'batch channel y x' || !one || y?.size.kind !== 'steps' || x?.size.kind !== 'steps') {
     throw new FieldProblem('inputs', 'must be one picture of one channel, of any size in steps, where what it shows is to be told')
   }
+  const { min: smallest, step } = y.size
+  if (step < 1 || smallest % step !== 0 || smallest < step || x.size.min !== smallest || x.size.step !== step) {
+    throw new FieldProblem('inputs[0].axes', 'must take multiples of one step along y and x where what a picture shows is to be told')
+  }
   const place = (output: string, field: string) => {
     const index = outputs.findIndex(({ id }) => id === output)
     if (index < 0) throw new FieldProblem(`config.deepscope.outputs.${field}`, `names “${output}”, which is no output`)
@@ -55,7 +67,7 @@ export function readClassifier({ own, inputs, outputs }: Description): Classifie
     activation: activation === undefined ? null : place(activation, 'activation'),
     novelty: novelty === undefined ? null : place(novelty, 'novelty'),
     noveltyLimit: said.novelty?.limit ?? null,
-    smallest: Math.max(y.size.min, x.size.min),
-    step: Math.max(y.size.step, x.size.step, 1),
+    smallest,
+    step,
   }
 }

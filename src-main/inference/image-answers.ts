@@ -86,7 +86,7 @@ export function classificationOf(
 ): Classification {
   const { classifier } = network
   if (message.type !== 'classified' || !classifier) throw new AppError('Internal', 'The inference process answered another question.')
-  const { width, height, windows, activation, provider, elapsedMs } = message
+  const { grid, windows, activation, provider, elapsedMs } = message
   const values = pixelsFrom(payload, 'float32') as Float32Array
   const step = gridStep(imageGrid(network), pixelSizeUm)
   const { id, name, version, sha256 } = network
@@ -96,8 +96,8 @@ export function classificationOf(
     classes: classifier.classes,
     noveltyLimit: classifier.noveltyLimit,
     windows,
-    grid: { width, height, data: values.subarray(0, width * height) },
-    activation: activation && { ...activation, data: values.subarray(width * height) },
+    grid: { ...grid, data: values.subarray(0, grid.width * grid.height) },
+    activation: activation && { ...activation, data: values.subarray(grid.width * grid.height) },
     pixelSizeUm: step.pixelSizeUm,
     provenance: { model: id, modelName: name, version, sha256, provider, warnings },
     elapsedMs,

@@ -166,13 +166,24 @@ export interface ClassifiedWindow {
   readonly novelty: number | null
 }
 
+/** The middle of a plane on the network's grid, where the whole of it has so many `columns` and `rows`. */
+export interface ClassifiedGrid {
+  readonly width: number
+  readonly height: number
+  readonly data: Float32Array
+  readonly left: number
+  readonly top: number
+  readonly columns: number
+  readonly rows: number
+}
+
 export interface Classification {
   readonly classes: readonly string[]
   /** Above this novelty a window shows none of them; null where the network names no limit. */
   readonly noveltyLimit: number | null
   readonly windows: readonly ClassifiedWindow[]
-  /** What the windows are parts of: the middle of the plane on the network's grid. */
-  readonly grid: { readonly width: number; readonly height: number; readonly data: Float32Array }
+  /** What the windows are parts of. */
+  readonly grid: ClassifiedGrid
   /** For each class a map of the evidence, which covers the same place; null where the network gives none. */
   readonly activation: { readonly width: number; readonly height: number; readonly data: Float32Array } | null
   /** µm of the grid's pixels; null where the plane's were unknown. */

@@ -2,7 +2,7 @@
 import type { InferenceState, Settings } from '#shared/api.ts'
 import type { ErrorData } from '#shared/errors.ts'
 import type { PixelType } from '#shared/image/frame.ts'
-import type { Band, ClassifiedWindow, Normalisation } from './inference.ts'
+import type { Band, ClassifiedGrid, ClassifiedWindow, Normalisation } from './inference.ts'
 import type { NetworkModel, RunnableModel } from './package.ts'
 import type { OutputComparison } from './tensors/self-test.ts'
 
@@ -94,8 +94,7 @@ export type WorkerMessage =
   | {
       readonly type: 'classified'
       readonly id: number
-      readonly width: number
-      readonly height: number
+      readonly grid: Omit<ClassifiedGrid, 'data'>
       readonly windows: readonly ClassifiedWindow[]
       readonly activation: { readonly width: number; readonly height: number } | null
       readonly provider: string

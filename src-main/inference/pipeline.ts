@@ -5,6 +5,7 @@
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 import type { Band, Normalisation } from './inference.ts'
+import { notFinite } from './not-finite.ts'
 import { normalisationFor, postprocess, statisticsFor } from './operations.ts'
 import type { RunnableModel } from './package.ts'
 import { resampledLength } from './resample.ts'
@@ -169,9 +170,7 @@ function measure(model: RunnableModel, input: ImageInput, ratio: number): Normal
 }
 
 export function requireFinite(statistics: Statistics): void {
-  if (!statistics.finite) {
-    throw new AppError('OutOfRange', 'The image contains values that are not finite numbers (NaN or infinity). Replace them first.')
-  }
+  if (!statistics.finite) throw notFinite()
 }
 
 /**

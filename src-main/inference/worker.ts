@@ -197,12 +197,12 @@ class Worker {
     for (;;) {
       const step = await steps.next()
       if (step.done) {
-        const { grid, windows, activation } = step.value
+        const { grid: picture, windows, activation } = step.value
+        const { data, ...grid } = picture
         const map = activation && { width: activation.width, height: activation.height }
-        const size = { width: grid.width, height: grid.height }
         const elapsedMs = performance.now() - started
-        const parts = [bytesOf(grid.data), ...(activation ? [bytesOf(activation.data)] : [])]
-        await this.#send({ type: 'classified', id, ...size, windows, activation: map, provider, warnings, elapsedMs }, parts)
+        const parts = [bytesOf(data), ...(activation ? [bytesOf(activation.data)] : [])]
+        await this.#send({ type: 'classified', id, grid, windows, activation: map, provider, warnings, elapsedMs }, parts)
         return
       }
       await this.#send({ type: 'progress', id, fraction: step.value })

@@ -1,5 +1,8 @@
 /** The contract, name by name, carried out by the host's parts. Inputs are validated before they come here. */
+import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Api, Histogram, PreviewHeader, Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { bytesOf, type Frame, pixelTypeOf } from '#shared/image/frame.ts'
@@ -9,6 +12,7 @@ import type { TrustReport } from '#shared/trust.ts'
 import { histogramOf } from '../analysis/histogram.ts'
 import type { HostParts } from '../host.ts'
 import type { InspectRequest } from '../processing/inspect.ts'
+import type { NewJob } from '../processing/jobs.ts'
 import type { SessionReader, SessionStore } from '../storage/dataset.ts'
 import { previewStream } from './preview.ts'
 
@@ -72,14 +76,20 @@ export function createServices(parts: HostParts): Services<Api> {
       },
       'sessions.export': async ({ session }, { signal }) => ({ path: await data.store.exportTiff(session, signal) }),
 
-      'enhance.start': async ({ path, upload, pixelSizeUm, model, refocus }, { client }) => {
+      'enhance.start': async ({ path, upload, session, pixelSizeUm, model, refocus }, { client }) => {
         if (refocus) distancesOf(refocus)
-        const file = upload === undefined ? localPath(path, parts.info.shell) : uploads.take(upload, client)
-        const temporary = upload !== undefined
+        const file: GivenFile =
+          session !== undefined
+            ? await sessionFile(parts, session)
+            : upload === undefined
+              ? localPath(path, parts.info.shell)
+              : uploads.take(upload, client)
+        const temporary = upload !== undefined || session !== undefined
         try {
           const options = {
             temporary,
             name: file.name,
+            prepare: file.prepare,
             pixelSizeUm: pixelSizeUm ?? null,
             model: (model ?? settings.state.value.model) || null,
             refocus,
@@ -249,6 +259,24 @@ function probe(raw: Frame | null, enhanced: Frame | null, units: TrustReport['un
     x: known ? x + (u - 0.5) * raw.width * pixelSizeUm : null,
     y: known ? y + (v - 0.5) * raw.height * pixelSizeUm : null,
   }
+}
+
+/** A file that is to go through a network; `name`: for a person. */
+type GivenFile = Pick<NewJob, 'path' | 'name' | 'prepare'>
+
+/** A session as a file that is written when its job begins. Rejects with BadRequest for one that a network made. */
+async function sessionFile({ data }: HostParts, session: string): Promise<GivenFile> {
+  const { store } = data
+  const { summary, provenance } = await store.open(session)
+  if (provenance)
+    throw new AppError('BadRequest', `“${summary.name}” was made by a network. Choose the camera’s own session, which lies beside it.`, {
+      session,
+    })
+  const path = join(tmpdir(), `deepscope-${randomUUID()}.ome.tif`)
+  const prepare = async (signal: AbortSignal) => {
+    await store.exportTiff(session, signal, path)
+  }
+  return { path, name: summary.name, prepare }
 }
 
 /** Only the desktop window may name a file of the host: its user chose it in a dialog or dropped it. A browser uploads. */

@@ -73,9 +73,22 @@ export async function locateCommand(files: readonly string[], options: LocateOpt
   }
   return await forEachFile(files, { ...options, preview: false }, io, classifier, (name, result) => {
     const { places, output, others, verdict, provenance } = result
+    io.error(`${name}: network: ${provenance.modelName} ${provenance.version} (${provenance.model})`)
     tell(name, result, io)
     const maps = others[0] ?? null
-    if (options.json) io.out(JSON.stringify({ file: name, model: provenance.model, ...places, table: output, maps, verdict }))
+    if (options.json)
+      io.out(
+        JSON.stringify({
+          file: name,
+          model: provenance.model,
+          version: provenance.version,
+          words: places?.words,
+          windows: places?.windows,
+          table: output,
+          maps,
+          verdict,
+        }),
+      )
     else {
       io.out(`${name}: ${places?.words ?? ''}`)
       for (const path of [output, maps]) if (path) io.error(`${name}: written: ${path}`)

@@ -24,7 +24,7 @@ import { locateFile } from './locate-file.ts'
 import { beside, freeName, stem } from './output-names.ts'
 import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
-import { refocusFile } from './refocus-file.ts'
+import { noSurfaces, refocusFile } from './refocus-file.ts'
 import { type Done, doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
@@ -116,7 +116,7 @@ export async function enhanceFile(request: EnhanceRequest, parts: EnhanceParts):
   } catch (error) {
     if (!tellsOfMemory(error)) throw error
     const name = request.name ?? basename(request.path)
-    throw new AppError('OutOfMemory', `There was not enough memory to enhance ${name}.`, { path: request.path }, error)
+    throw new AppError('OutOfMemory', `There was not enough memory for ${name}.`, { path: request.path }, error)
   }
 }
 
@@ -144,11 +144,6 @@ async function enhance(asked: EnhanceRequest, parts: EnhanceParts): Promise<Enha
   if (surfaces) return await refocusFile(request, source, use, surfaces, parts)
   if (!use.planes) return await enhanceWhole(request, source, use, parts)
   return await enhancePlanes(request, source, use, parts)
-}
-
-/** Of a network that does not refocus. */
-export function noSurfaces(model: string): AppError {
-  return new AppError('OutOfRange', `The network "${model}" does not refocus, so it cannot be asked for other surfaces.`, { model })
 }
 
 async function enhancePlanes(

@@ -23,6 +23,8 @@ export interface NewJob {
   readonly path: string
   /** The file is ours: it is removed when the job ends. */
   readonly temporary: boolean
+  /** Makes the file, when the job begins. */
+  readonly prepare?: ((signal: AbortSignal) => Promise<void>) | undefined
   /** For a person, and for the output's name. */
   readonly name: string
   /** µm; null = what the file says. */
@@ -180,6 +182,7 @@ export class Jobs implements AsyncDisposable {
     let announced = 0
     this.#patch(id, { status: 'running' })
     try {
+      await job.prepare?.(signal)
       const {
         output,
         warnings,

@@ -1,7 +1,9 @@
 /** A TIFF through a network that tells what a picture shows: a table of the places, window by window, and maps of the evidence. */
+import { rm } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { AppError } from '#shared/errors.ts'
-import { type JudgedWindow, noPlace, nothing, placeName, placeWords, rankedPlaces } from '#shared/places.ts'
+import { isNamed, noPlace, nothing, placeName, placeWords, rankedPlaces, type ToldWindow } from '#shared/places.ts'
+import type { AnswerJudgement, AnswerRequest } from '../analysis/trust/judge-answer.ts'
 import type { AnswerJudge } from '../analysis/trust/thread.ts'
 import type { Classification, SeriesInference } from '../inference/inference.ts'
 import { makeFolder, storageError } from '../storage/disk.ts'
@@ -10,10 +12,11 @@ import type { TiffSource } from '../storage/tiff/source.ts'
 import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
 import { csv, writeTable } from './csv.ts'
 import type { EnhanceResult, ModelledRequest } from './enhance-file.ts'
-import { createResult, sourceWarnings } from './enhanced-writer.ts'
+import { createResult, numbered, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { beside, freeName, stem } from './output-names.ts'
-import { largestLook, reduced } from './picture.ts'
+import { largestLook, type Picture, reduced } from './picture.ts'
+import { writePreview } from './preview.ts'
 import { doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane } from './trust-table.ts'
 
@@ -22,13 +25,15 @@ export interface LocateParts {
   readonly judge: AnswerJudge
 }
 
-interface LocatedPlane extends JudgedPlane {
-  readonly windows: readonly JudgedWindow[]
+interface ToldPlane extends JudgedPlane {
+  readonly windows: readonly ToldWindow[]
 }
 
+const [mapsEnding, tableEnding] = ['.ome.tif', '-places.csv']
+
 /**
- * The table appears under its name only when it is whole, beside the maps; nothing is overwritten. Each plane is judged. Rejects as `enhanceFile`.
- * `source` stays the caller's.
+ * The table and the maps appear under their names only when they are whole; nothing is overwritten, and nothing is left after a failure. Each plane is
+ * judged. Rejects as `enhanceFile`. `source` stays the caller's.
  */
 export async function locateFile(request: ModelledRequest, source: TiffSource, { inference, judge }: LocateParts): Promise<EnhanceResult> {
   const { model, signal } = request
@@ -36,56 +41,70 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
   const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
   const facts = fileFacts(source, pixelSizeUm)
   const training = await inference.training(model)
-  const maps = await freeName(request.outFolder, `${stem(name)}-${model}`, '.ome.tif')
-  const located: LocatedPlane[] = []
+  const maps = await freeName(request.outFolder, `${stem(name)}-${model}`, mapsEnding, tableEnding, '.png')
+  const output = beside(maps, tableEnding)
+  const judged = source.planes > 1 ? 'Every plane was judged.' : 'The plane was judged.'
+  const warnings = new Set(sourceWarnings({ request, source }))
+  const told: ToldPlane[] = []
   let first: Classification | null = null
   let writer: OmeTiffWriter | null = null
-  const warnings = new Set(sourceWarnings({ request, source }))
   try {
     for (let plane = 0; plane < source.planes; plane++) {
       signal?.throwIfAborted()
       const { width, height } = source
-      const data = await source.readPlane(plane, signal)
+      const input = { width, height, data: await source.readPlane(plane, signal) }
       const report = (share: number) =>
         request.onProgress?.((plane + share) / source.planes, doneOf(source, (plane + share) / source.planes))
-      const found = await inference.classify({ model, width, height, data, pixelSizeUm, priority: 'batch', onProgress: report }, signal)
+      const found = await inference.classify({ model, ...input, pixelSizeUm, priority: 'batch', onProgress: report }, signal)
       for (const warning of found.provenance.warnings) warnings.add(warning)
-      const input = { width, height, data }
-      const asked = { facts, training, input, grid: found.grid, gridUm: found.pixelSizeUm }
-      const { classes, noveltyLimit, windows } = found
-      const { report: judged, empty } = await judge.judgeAnswer({ ...asked, classes, noveltyLimit, windows }, signal)
-      located.push({ ...placeOf(source, plane), report: judged, windows: inPixels(found, source, pixelSizeUm, empty) })
+      const places = placesIn(found, input)
+      const { kinds, report: judgement } = await judge.judgeAnswer({ facts, training, input, ...asked(found, places) }, signal)
+      told.push({ ...placeOf(source, plane), report: judgement, windows: windowsOf(found, places, kinds) })
       first ??= found
       writer ??= found.activation && (await createMaps(maps, request, source, name, found))
       for (const map of mapsOf(found)) await writer?.writePlane(map)
     }
     if (!first) throw new AppError('DatasetInvalid', `${name} holds no picture.`, { path: request.path })
     signal?.throwIfAborted()
-    await writer?.close(verdictAnnotations(gravestVerdict(located)))
+    await makeFolder(request.outFolder).catch(async (error: unknown) =>
+      Promise.reject(await storageError(error, output, request.outFolder)),
+    )
+    await writeTable(output, placesTable(first.classes, told))
+    const known = { ...verdictAnnotations(gravestVerdict(told)), Judged: judged, ...numbered([...warnings]) }
+    await writer?.close(known).catch(async (error: unknown) => {
+      await rm(output, { force: true })
+      throw error
+    })
   } finally {
     await writer?.[Symbol.asyncDispose]()
   }
-  const output = writer ? beside(maps, '-places.csv') : await freeName(request.outFolder, `${stem(name)}-${model}-places`, '.csv')
-  await makeFolder(request.outFolder).catch(async (error: unknown) => Promise.reject(await storageError(error, output, request.outFolder)))
-  await writeTable(output, placesTable(first.classes, located))
-  const windows = located[0]?.windows ?? []
-  const shown = commonest(windows) ?? ''
+  const { windows, report } = told[0] as ToldPlane
+  const shown = commonest(windows)
+  const before = await reduced(first.grid, largestLook)
+  const whole = evidence(first, shown) ?? first.grid
+  const after = await reduced(whole, largestLook)
+  const provenance = { ...first.provenance, warnings: [...warnings] }
+  const preview = request.preview ? beside(maps, '.png') : null
+  if (preview) {
+    const prediction = { provenance, pixelSizeUm: first.pixelSizeUm }
+    await writePreview(preview, { before, after, inputUnits: false, width: whole.width, name, prediction })
+  }
   return {
     output,
     others: writer ? [maps] : [],
-    preview: null,
+    preview,
     table: null,
-    verdict: gravestVerdict(located),
-    judged: source.planes > 1 ? 'Every plane was judged.' : 'The plane was judged.',
+    verdict: gravestVerdict(told),
+    judged,
     facts,
     warnings: [...warnings],
-    provenance: { ...first.provenance, warnings: [...warnings] },
+    provenance,
     planes: source.planes,
-    before: await reduced(first.grid, largestLook),
-    after: evidence(first, shown) ?? first.grid,
+    before,
+    after,
     original: false,
     inputUnits: false,
-    places: { words: placeWords(located.flatMap((plane) => plane.windows)), shown, windows: [...windows] },
+    places: { words: wordsOf(source, told), shown, windows: [...windows], report },
   }
 }
 
@@ -93,39 +112,58 @@ function placeOf({ sizeC, sizeZ }: TiffSource, plane: number): Pick<JudgedPlane,
   return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ) }
 }
 
-/** Windows in pixels of the image itself. */
-function inPixels(
-  found: Classification,
-  { width, height }: TiffSource,
-  pixelSizeUm: number | null,
-  empty: readonly boolean[],
-): JudgedWindow[] {
-  const ratio = found.pixelSizeUm !== null && pixelSizeUm !== null ? found.pixelSizeUm / pixelSizeUm : 1
-  const left = (Math.round(width / ratio) - found.grid.width) >> 1
-  const top = (Math.round(height / ratio) - found.grid.height) >> 1
-  const pixels = (value: number) => Math.round(value * ratio)
-  return found.windows.map(({ probabilities, novelty, ...window }, i) => {
-    const ranked = rankedPlaces(found.classes, probabilities)
-    const strange = novelty !== null && found.noveltyLimit !== null && novelty > found.noveltyLimit
-    return {
-      x: pixels(left + window.x),
-      y: pixels(top + window.y),
-      width: pixels(window.width),
-      height: pixels(window.height),
-      place: empty[i] ? nothing : strange ? noPlace : (ranked[0]?.place ?? noPlace),
-      novelty,
-      ranked,
-    }
+type Place = Pick<ToldWindow, 'x' | 'y' | 'width' | 'height'>
+
+/** Where the windows lie in the picture itself, whose middle is what was told. */
+function placesIn({ windows, grid }: Classification, { width, height }: Picture): Place[] {
+  const along = (start: number, length: number, whole: number, pixels: number, from: number) => {
+    const scale = pixels / whole
+    const border = (at: number) => Math.min(pixels, Math.round((from + at) * scale))
+    return [border(start), border(start + length) - border(start)] as const
+  }
+  return windows.map((window) => {
+    const [x, w] = along(window.x, window.width, grid.columns, width, grid.left)
+    const [y, h] = along(window.y, window.height, grid.rows, height, grid.top)
+    return { x, y, width: w, height: h }
   })
 }
 
-function commonest(windows: readonly JudgedWindow[]): string | null {
+function asked({ grid, pixelSizeUm, classes, noveltyLimit, windows }: Classification, places: readonly Place[]) {
+  return {
+    grid,
+    gridUm: pixelSizeUm,
+    classes: classes.length,
+    noveltyLimit,
+    windows: windows.map(({ probabilities, novelty }, i) => ({
+      ...(places[i] as Place),
+      probability: Math.max(...probabilities),
+      novelty,
+    })),
+  } satisfies Partial<AnswerRequest>
+}
+
+function windowsOf({ windows, classes }: Classification, places: readonly Place[], kinds: AnswerJudgement['kinds']): ToldWindow[] {
+  return windows.map(({ probabilities, novelty }, i) => {
+    const ranked = rankedPlaces(classes, probabilities)
+    const place = { empty: nothing, strange: noPlace, known: ranked[0]?.place ?? noPlace }[kinds[i] ?? 'known']
+    return { ...(places[i] as Place), place, novelty, ranked }
+  })
+}
+
+/** A clause for each channel, since each may show another protein. */
+function wordsOf({ sizeC, channels }: TiffSource, told: readonly ToldPlane[]): string {
+  const clauses = Array.from({ length: sizeC }, (_, c) => {
+    const words = placeWords(told.filter((plane) => plane.c === c).flatMap(({ windows }) => windows))
+    return sizeC > 1 ? `${channels[c] || `channel ${c + 1}`}: ${words}` : words
+  })
+  return clauses.join('; ')
+}
+
+/** The place that was named most often; where none was, the one that the first window is least unlike. */
+function commonest(windows: readonly ToldWindow[]): string {
   const counts = new Map<string, number>()
-  for (const { place, ranked } of windows) {
-    const named = place === noPlace || place === nothing ? null : ranked[0]?.place
-    if (named) counts.set(named, (counts.get(named) ?? 0) + 1)
-  }
-  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? windows[0]?.ranked[0]?.place ?? null
+  for (const { place } of windows.filter(isNamed)) counts.set(place, (counts.get(place) ?? 0) + 1)
+  return [...counts].sort(([, a], [, b]) => b - a)[0]?.[0] ?? windows[0]?.ranked[0]?.place ?? ''
 }
 
 function mapsOf({ activation, classes }: Classification): Float32Array[] {
@@ -134,7 +172,7 @@ function mapsOf({ activation, classes }: Classification): Float32Array[] {
   return classes.map((_, c) => activation.data.subarray(c * size, (c + 1) * size))
 }
 
-function evidence(found: Classification, place: string) {
+function evidence(found: Classification, place: string): Picture | null {
   const data = mapsOf(found)[found.classes.findIndex((named) => placeName(named) === place)]
   return data && found.activation ? { width: found.activation.width, height: found.activation.height, data } : null
 }
@@ -149,30 +187,28 @@ async function createMaps(
   const { activation, classes, provenance, grid, pixelSizeUm } = found
   const { width, height } = activation ?? grid
   const channels = source.channels.flatMap((channel) =>
-    classes.map((place) => ({
-      name: channel ? `${channel} (evidence for ${placeName(place)})` : `evidence for ${placeName(place)}`,
-      color: '#ffffff',
-    })),
+    classes.map((place) => {
+      const words = `evidence for ${placeName(place)}`
+      return { name: channel ? `${channel} (${words})` : words, color: '#ffffff' }
+    }),
   )
+  const size = { width, height, sizeZ: source.sizeZ, sizeC: channels.length, sizeT: source.sizeT }
   return await createResult(
     path,
-    { folder: outFolder, source: name, provenance, warnings: provenance.warnings },
+    { folder: outFolder, source: name, provenance, warnings: [] },
+    { ...size, pixelSizeUm: pixelSizeUm === null ? null : (pixelSizeUm * grid.width) / width, channels },
     {
-      width,
-      height,
-      sizeZ: source.sizeZ,
-      sizeC: channels.length,
-      sizeT: source.sizeT,
-      pixelSizeUm: pixelSizeUm === null ? null : (pixelSizeUm * grid.width) / width,
-      channels,
+      evidence: 'Logarithmic odds of each place, one value for a square of the picture; their mean over a window is what names it.',
+      leftEdge: `${grid.left / grid.columns} of the width of the picture`,
+      topEdge: `${grid.top / grid.rows} of its height`,
     },
-    { evidence: 'Logarithmic odds of each place, one value for a square of the picture; their mean over a window is what names it.' },
   )
 }
 
 /** One row a window; x, y, width and height in pixels of the image. */
-function placesTable(classes: readonly string[], planes: readonly LocatedPlane[]): string {
+function placesTable(classes: readonly string[], planes: readonly ToldPlane[]): string {
   const header = ['plane', 'c', 'z', 't', 'x', 'y', 'width', 'height', 'place', 'probability', 'second', 'second probability', 'novelty']
+  const names = classes.map(placeName)
   const rows = planes.flatMap(({ plane, c, z, t, windows, report }) =>
     windows.map(({ x, y, width, height, place, novelty, ranked }) => {
       const [best, second] = ranked
@@ -180,13 +216,13 @@ function placesTable(classes: readonly string[], planes: readonly LocatedPlane[]
       return [
         ...[plane, c, z, t, x, y, width, height, place],
         ...[digits(best?.probability), second?.place ?? '', digits(second?.probability), digits(novelty)],
-        ...classes.map((named) => digits(each.get(placeName(named)))),
+        ...names.map((named) => digits(each.get(named))),
         report.verdict.level,
         report.verdict.reasons.map(({ message }) => message).join(' '),
       ]
     }),
   )
-  return csv([[...header, ...classes.map(placeName), 'verdict', 'reasons'], ...rows])
+  return csv([[...header, ...names, 'verdict', 'reasons'], ...rows])
 }
 
 const digits = (value: number | null | undefined) => (value === null || value === undefined ? '' : Number(value.toPrecision(5)))

@@ -134,9 +134,9 @@ function inWords(model: ModelSummary, details: ModelDetails): string {
 }
 
 function barsInWords({ bars, missed }: Measured): string[] {
-  if (missed.length === 0) return [`all ${bars} bars of its evaluation hold`]
+  if (missed.length === 0) return [`every requirement of its evaluation is met (${bars})`]
   return [
-    `${missed.length} of ${bars} bars of its evaluation are missed`,
+    `${missed.length} of ${bars} requirements of its evaluation are missed`,
     ...missed.map(({ name, value, must }) => `· ${name} is ${value}; it must be ${must}`),
   ]
 }

@@ -7,15 +7,19 @@ export function stem(name: string): string {
   return name.replace(/(\.ome)?\.(tiff?|tf2|tf8|btf)$/i, '')
 }
 
-/** A path that nothing has yet: the name, or the name with a number. */
-export async function freeName(folder: string, name: string, ending: string): Promise<string> {
+/** A path that nothing has yet, nor any of the files that go with it under `others`: the name, or the name with a number. */
+export async function freeName(folder: string, name: string, ending: string, ...others: readonly string[]): Promise<string> {
   for (let number = 1; ; number++) {
-    const path = join(folder, `${name}${number > 1 ? `-${number}` : ''}${ending}`)
-    const taken = await access(path).then(
-      () => true,
-      () => false,
+    const paths = [ending, ...others].map((each) => join(folder, `${name}${number > 1 ? `-${number}` : ''}${each}`))
+    const taken = await Promise.all(
+      paths.map((path) =>
+        access(path).then(
+          () => true,
+          () => false,
+        ),
+      ),
     )
-    if (!taken) return path
+    if (!taken.includes(true)) return paths[0] as string
   }
 }
 

@@ -10,7 +10,7 @@ import type { ImageUse } from '../inference/inference.ts'
 import { verdictAnnotations } from '../storage/export-tiff.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import type { OmeTiffWriter } from '../storage/tiff/writer.ts'
-import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest, noSurfaces, type Surface } from './enhance-file.ts'
+import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest, type Surface } from './enhance-file.ts'
 import { createResult, numbered, resultChannels, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { asking, SurfaceJudge, type SurfaceTask } from './judge-surface.ts'
@@ -38,6 +38,11 @@ interface Task extends SurfaceTask {
   readonly request: ModelledRequest
   readonly name: string
   readonly distances: readonly number[]
+}
+
+/** Of a network that does not refocus. */
+export function noSurfaces(model: string): AppError {
+  return new AppError('OutOfRange', `The network "${model}" does not refocus, so it cannot be asked for other surfaces.`, { model })
 }
 
 /** As `enhanceFile`; `source` stays the caller's. `distances`: µm. */

@@ -47,7 +47,7 @@ export interface SessionStore extends AsyncDisposable {
   create(session: NewSession): Promise<SessionWriter>
   /** `id` comes from outside: it is checked against the index, never joined to a path unchecked. */
   open(id: string): Promise<SessionReader>
-  /** Writes an OME-TIFF beside the session and returns its path. */
-  exportTiff(id: string, signal?: AbortSignal): Promise<string>
+  /** Writes an OME-TIFF beside the session, or to `path`, and returns its path. */
+  exportTiff(id: string, signal?: AbortSignal, path?: string): Promise<string>
   refresh(): Promise<void>
 }

@@ -107,9 +107,8 @@ class Store implements FolderSessionStore {
     return openSession(id, folder, this.#writers.has(id))
   }
 
-  async exportTiff(id: string, signal?: AbortSignal): Promise<string> {
+  async exportTiff(id: string, signal?: AbortSignal, path = join(this.folder, `${id}.ome.tif`)): Promise<string> {
     const session = await this.open(id)
-    const path = join(this.folder, `${id}.ome.tif`)
     await exportSession(session, path, signal)
     return path
   }

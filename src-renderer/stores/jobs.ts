@@ -17,6 +17,14 @@ export interface Upload {
   readonly cancel: () => void
 }
 
+/** What waits for the dialog's answers: a file, or a session of the camera. */
+export interface Picked {
+  readonly name: string
+  /** Bytes; null where it is not known. */
+  readonly size: number | null
+  readonly from: File | { readonly session: string }
+}
+
 const chunkBytes = 4 * 2 ** 20
 
 /** Not `randomUUID`: a page from another computer over plain HTTP has none. */
@@ -29,8 +37,8 @@ export const useJobs = defineStore('jobs', () => {
   const toasts = useToasts()
   const list = mirror('jobs.state', [])
   const uploads = shallowRef<readonly Upload[]>([])
-  /** Files that wait for their pixel size. */
-  const chosen = shallowRef<readonly File[]>([])
+  /** Files and sessions that wait for their pixel size. */
+  const chosen = shallowRef<readonly Picked[]>([])
   const active = computed(
     () => list.value.filter(({ status }) => status === 'waiting' || status === 'running').length + uploads.value.length,
   )
@@ -40,17 +48,25 @@ export const useJobs = defineStore('jobs', () => {
     for (const { name } of files.filter((file) => !pictures.includes(file))) {
       toasts.add({ tone: 'error', title: `“${name}” is not a TIFF file.`, advice: 'Choose a .tif or .tiff image.', link: null })
     }
-    chosen.value = pictures
+    chosen.value = pictures.map((file) => ({ name: file.name, size: file.size, from: file }))
+  }
+
+  function chooseSession(session: string, name: string): void {
+    chosen.value = [{ name, size: null, from: { session } }]
   }
 
   /**
-   * Starts one file; an empty `model` is the one that suits its pixels, `refocus` the surfaces of one that refocuses. Resolves to the job's id, or
+   * Starts one of them; an empty `model` is the one that suits its pixels, `refocus` the surfaces of one that refocuses. Resolves to the job's id, or
    * null when it failed or was cancelled.
    */
-  async function start(file: File, pixelSizeUm: number | null, model: string, refocus: Surfaces | null = null): Promise<string | null> {
+  async function start(
+    { from }: Picked,
+    pixelSizeUm: number | null,
+    model: string,
+    refocus: Surfaces | null = null,
+  ): Promise<string | null> {
     try {
-      const path = window.deepscope?.pathForFile(file)
-      const source = path ? { path } : { upload: await upload(file) }
+      const source = 'session' in from ? from : await sourceOf(from)
       const { job } = await backend.call('enhance.start', {
         ...source,
         ...(pixelSizeUm === null ? {} : { pixelSizeUm }),
@@ -62,6 +78,11 @@ export const useJobs = defineStore('jobs', () => {
       toasts.fail(error)
       return null
     }
+  }
+
+  async function sourceOf(file: File): Promise<{ path: string } | { upload: string }> {
+    const path = window.deepscope?.pathForFile(file)
+    return path ? { path } : { upload: await upload(file) }
   }
 
   async function cancel(job: string): Promise<void> {
@@ -126,5 +147,5 @@ export const useJobs = defineStore('jobs', () => {
     }
   }
 
-  return { list, uploads, chosen, active, choose, start, cancel, upload }
+  return { list, uploads, chosen, active, choose, chooseSession, start, cancel, upload }
 })

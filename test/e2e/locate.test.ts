@@ -1,5 +1,6 @@
 /** Where the protein of a picture lies, asked by hand in a real browser on the real host with the shipped network. */
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -31,16 +32,16 @@ it('the dialog says what the network tells, and does not ask for what only pictu
   await (await chooser).setFiles(await writeCells(join(app.folder, 'cells.ome.tif'), [Uint16Array.from(data)], side))
   expect(await page.getByTestId('enhance-start').innerText()).toBe('Enhance')
   await page.getByTestId('enhance-model').selectOption('localization')
-  expect(await page.getByTestId('enhance-start').innerText()).toBe('Locate')
-  expect(await page.getByTestId('enhance-classes').innerText()).toContain('one of 9 places or none of them')
+  expect(await page.getByTestId('enhance-start').innerText()).toBe('Tell')
+  expect(await page.getByTestId('enhance-classes').innerText()).toContain('one of 9 (nucleus, nucleoli,')
   expect(await page.getByTestId('enhance-takes').count()).toBe(0)
 })
 
 it('and the place is named with every probability, beside the picture and its evidence', { timeout: 120_000 }, async () => {
   await page.getByTestId('enhance-start').click()
   await page.getByTestId('places-answer').waitFor({ timeout: 90_000 })
-  expect(await page.getByTestId('places-answer').innerText()).toMatch(/^mitochondria, \d+ %$/)
-  expect(await page.getByTestId('job-answer').innerText()).toMatch(/^mitochondria, \d+ %$/)
+  expect(await page.getByTestId('places-answer').innerText()).toMatch(/^mitochondria, (over )?\d+ %$/)
+  expect(await page.getByTestId('job-answer').innerText()).toMatch(/^mitochondria, (over )?\d+ %$/)
   const bars = page.getByTestId('places-bars').getByRole('listitem')
   expect(await bars.count()).toBe(9)
   const widths = await bars.locator('.bar span').evaluateAll((all) => all.map((each) => each.getBoundingClientRect().width))
@@ -50,6 +51,36 @@ it('and the place is named with every probability, beside the picture and its ev
   expect(output).toMatch(/cells-localization-places\.csv$/)
   expect(existsSync(output)).toBe(true)
   expect(await page.getByTestId('inspect').count()).toBe(0)
+  expect(await page.getByTestId('places-shown').innerText()).toContain('the evidence for mitochondria')
+  await page.getByText('Probability of the named class').waitFor({ state: 'attached' })
+})
+
+it('a captured session goes the same way, window by window; one that a network made is refused', { timeout: 120_000 }, async () => {
+  const { captures, data, jobs } = app.host.parts
+  await captures.connect('demo')
+  await captures.snap(true)
+  await page.getByTestId('nav-sessions').click()
+  const rows = page.getByTestId('session-row')
+  await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(2)
+  const made = data.sessions.value.find(({ kind }) => kind === 'enhanced')
+  const raw = data.sessions.value.find(({ kind }) => kind === 'snap')
+  await rows
+    .filter({ hasText: made?.name ?? '' })
+    .first()
+    .click()
+  await expect.poll(() => page.getByTestId('session-network').isDisabled(), { timeout: 20_000 }).toBe(true)
+  await rows.nth(data.sessions.value.indexOf(raw as (typeof data.sessions.value)[0])).click()
+  await expect.poll(() => page.getByTestId('session-network').isDisabled(), { timeout: 20_000 }).toBe(false)
+  await page.getByTestId('session-network').click()
+  await page.getByTestId('enhance-model').selectOption('localization')
+  await page.getByTestId('enhance-start').click()
+  await expect.poll(() => jobs.state.value.length, { timeout: 20_000 }).toBe(2)
+  await expect.poll(() => jobs.state.value.at(-1)?.status, { timeout: 60_000 }).toBe('done')
+  const job = jobs.state.value.at(-1)
+  expect(job).toMatchObject({ file: raw?.name, model: 'localization', answer: expect.stringMatching(/ of \d+ windows$/) })
+  await page.getByTestId('places-window').waitFor({ timeout: 20_000 })
+  const left = readdirSync(tmpdir()).filter((name) => /^deepscope-[0-9a-f-]{36}\.ome\.tif/.test(name))
+  expect(left).toEqual([])
 })
 
 it('breaks no rule of the content security policy and throws no error', async () => {

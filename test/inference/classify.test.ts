@@ -1,6 +1,7 @@
 /** What a picture shows: brought to the network's grid as PyTorch does it, cut into windows, and named as the package's own test says. */
 import { readFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { onGrid } from '#main/inference/area-resample.ts'
@@ -77,18 +78,32 @@ describe('the shipped network of protein location', () => {
     expect(provenance).toMatchObject({ model: 'localization', warnings: [] })
   })
 
-  test('tells a larger picture window by window, each as if it were alone', async () => {
-    const { side, data, probabilities } = await mitochondria()
-    const wide = new Float32Array(3 * side * side).fill(data[0] as number)
-    for (let y = 0; y < side; y++) for (const x of [0, 2 * side]) wide.set(data.subarray(y * side, (y + 1) * side), y * 3 * side + x)
-    const { windows, activation } = await ask(3 * side, wide)
-    expect(windows.map(({ x, width }) => [x, width])).toEqual([
-      [0, 192],
-      [192, 192],
+  test('tells a larger picture window by window, each as if it were alone, from the middle of what is on the grid', async () => {
+    const { side, data } = await mitochondria()
+    // 394 × 203 pixels, of which 384 × 192 are told: two windows, the picture repeated in each.
+    const [width, height] = [394, 203]
+    const wide = Float32Array.from(
+      { length: width * height },
+      (_, i) => data[(Math.floor(i / width) % side) * side + ((i % width) % side)] as number,
+    )
+    const request = { model: 'localization', pixelSizeUm: 0.3, priority: 'batch' } as const
+    const { windows, grid, activation } = await inference.classify({ ...request, width, height, data: wide })
+    expect(windows.map(({ x, y, width: w, height: h }) => [x, y, w, h])).toEqual([
+      [0, 0, 192, 192],
+      [192, 0, 192, 192],
     ])
-    expect(activation).toMatchObject({ width: 24, height: 8 })
-    const third = probabilities.indexOf(Math.max(...probabilities))
-    for (const { probabilities: found } of windows) expect(found.indexOf(Math.max(...found))).toBe(third)
+    expect(grid).toMatchObject({ width: 384, height: 192, left: 5, top: 5, columns: width, rows: height })
+    for (const [index, { x, probabilities }] of windows.entries()) {
+      const part = new Float32Array(192 * 192)
+      for (let y = 0; y < 192; y++) part.set(wide.subarray((y + 5) * width + x + 5, (y + 5) * width + x + 5 + 192), y * 192)
+      const alone = await inference.classify({ ...request, width: 192, height: 192, data: part })
+      for (const [i, probability] of alone.windows[0]?.probabilities.entries() ?? []) expect(probabilities[i]).toBeCloseTo(probability, 4)
+      const [whole, own] = [activation, alone.activation]
+      for (const c of [0, 6]) {
+        const last = own?.data[c * 144 + 11 * 12 + 11] as number
+        expect(whole?.data[(c * 12 + 11) * 24 + index * 12 + 11]).toBeCloseTo(last, 3)
+      }
+    }
   })
 
   test('an unknown pixel size is taken for the network’s own, with a warning', async () => {
@@ -112,27 +127,63 @@ describe('the shipped network of protein location', () => {
     await expect(inference.classify({ model: 'widefield-sr', ...image })).rejects.toMatchObject({ kind: 'ModelInvalid' })
   })
 
-  test('ends between two windows when it is cancelled', async () => {
+  test('is given up at once when it is cancelled', async () => {
     const { side, data } = await mitochondria()
-    const large = new Float32Array(16 * side * 16 * side)
-    for (let y = 0; y < 16 * side; y++)
-      for (let x = 0; x < 16; x++) large.set(data.subarray((y % side) * side, ((y % side) + 1) * side), y * 16 * side + x * side)
+    const large = Float32Array.from({ length: 64 * side * side }, (_, i) => data[i % data.length] as number)
     const abort = new AbortController()
-    const request = {
-      model: 'localization',
-      width: 16 * side,
-      height: 16 * side,
-      data: large,
-      pixelSizeUm: 0.3,
-      priority: 'batch',
-    } as const
+    const request = { model: 'localization', width: 8 * side, height: 8 * side, data: large, pixelSizeUm: 0.3, priority: 'batch' } as const
     const answer = inference.classify({ ...request, onProgress: (share) => share > 0 && abort.abort() }, abort.signal)
     await expect(answer).rejects.toMatchObject({ name: 'AbortError' })
+    expect((await ask(side, data)).windows).toHaveLength(1)
   })
 
-  test('a description whose classes belong to no output is refused with the name of the field', async () => {
-    const text = await readFile(join(rootFolder, 'models', 'localization', 'rdf.yaml'), 'utf8')
-    expect(text).toContain('probabilities: probabilities')
+  test('refuses what would be too large on its grid, before it is made', async () => {
+    const { side, data } = await mitochondria()
+    await expect(ask(side, data, 30)).rejects.toMatchObject({
+      kind: 'OutOfRange',
+      message: expect.stringContaining('Check its pixel size'),
+    })
+  })
+})
+
+describe('a package that says what it tells apart', () => {
+  let folder: string
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'deepscope-classes-'))
+  })
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  test.each([
+    [
+      'an output that is not there',
+      '      probabilities: probabilities',
+      '      probabilities: other',
+      'config.deepscope.outputs.probabilities',
+    ],
+    [
+      'two classes that look alike',
+      '    - golgi\n    - lysosome\n    - endosome\n    - mitochondria\n    - actin\n    - microtubules\n    shown',
+      '    - golgi\n    - Golgi\n    shown',
+      'config.deepscope.classes',
+    ],
+    [
+      'a class named as what there is not',
+      '    - golgi\n    - lysosome\n    - endosome\n    - mitochondria\n    - actin\n    - microtubules\n    shown',
+      '    - golgi\n    - none-of-these\n    shown',
+      'config.deepscope.classes',
+    ],
+    ['sides that are no multiples of a step', 'min: 64\n      step: 16', 'min: 48\n      step: 40', 'inputs[0].axes'],
+  ])('and %s is refused with the name of the field', async (_, from, to, field) => {
+    const path = join(folder, field.replaceAll(/\W/g, '-'))
+    await rm(path, { recursive: true, force: true })
+    await cp(join(rootFolder, 'models', 'localization'), path, { recursive: true })
+    const text = await readFile(join(path, 'rdf.yaml'), 'utf8')
+    expect(text).toContain(from)
+    await writeFile(join(path, 'rdf.yaml'), text.replace(from, to))
+    expect((await readPackage(path))?.summary).toMatchObject({ usable: false, field, classes: null })
+  })
+
+  test('and nothing amiss is listed with its classes, and not as one that enhances', async () => {
     const entry = await readPackage(join(rootFolder, 'models', 'localization'))
     expect(entry?.summary).toMatchObject({ classes: expect.arrayContaining(['golgi']), images: false, notes: [] })
   })
@@ -151,7 +202,8 @@ describe('places in words', () => {
 
   test.each([
     [[window('a b', 0.9, 0.1)], 'a b, 90 %'],
-    [[window(noPlace, 0.3, 0.6)], 'none of these; most like c'],
+    [[window('c', 0.002, 0.998)], 'c, over 99 %'],
+    [[window(noPlace, 0.3, 0.6)], 'none of these; least unlike c'],
     [[window(nothing, 0.5, 0.5)], 'nothing there'],
     [[window('c', 0.1, 0.9), window('c', 0.2, 0.8), window(noPlace, 0.5, 0.5)], 'c in 2, none of these in 1 of 3 windows'],
     [[], 'nothing there'],

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { access, copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { Jobs, type NewJob } from '#main/processing/jobs.ts'
 import { secondsLeft } from '#main/processing/remaining.ts'
 import { createOmeTiff } from '#main/storage/tiff/writer.ts'
 import type { Job } from '#shared/api.ts'
+import { AppError } from '#shared/errors.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { withoutNormalisation, writePackage } from '#test/inference/packages.ts'
 
@@ -67,6 +69,17 @@ const find = (jobs: Jobs, id: string): Job | undefined => jobs.state.value.find(
 const ended = (jobs: Jobs, id: string) => expect.poll(() => find(jobs, id)?.status, { timeout: 15_000 }).not.toMatch(/waiting|running/)
 
 describe('jobs', () => {
+  test('a file that must be made first is made when its job begins, and removed when it ends, also where that fails', async () => {
+    await using jobs = newJobs()
+    const path = join(folder, 'session.ome.tif')
+    const made = jobs.start(job({ path, temporary: true, prepare: async () => copyFile(tiff, path) }))
+    const full = jobs.start(job({ path, temporary: true, prepare: async () => Promise.reject(new AppError('StorageFull', 'No room.')) }))
+    await ended(jobs, full)
+    expect(find(jobs, made)?.status).toBe('done')
+    expect(find(jobs, full)).toMatchObject({ status: 'failed', problem: expect.stringContaining('No room.') })
+    expect(existsSync(path)).toBe(false)
+  })
+
   test('run one after the other and can be looked at afterwards', async () => {
     await using jobs = newJobs()
     const seen: string[] = []

@@ -1,5 +1,5 @@
 /** Files whose protein is located: the table, the maps, the verdict, and what is refused. */
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
@@ -9,6 +9,7 @@ import { rootFolder } from '#main/processes.ts'
 import { locateCommand } from '#main/processing/commands.ts'
 import { enhanceFile } from '#main/processing/enhance-file.ts'
 import { openTiff } from '#main/storage/tiff/open.ts'
+import { createOmeTiff } from '#main/storage/tiff/writer.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { mitochondria, writeCells } from '#test/helpers/localization.ts'
 
@@ -81,18 +82,57 @@ test('finer pixels are averaged to the network’s grid with a caution, never ca
   expect(result.verdict?.reasons.map(({ message }) => message).join()).toContain('trained on 0.18 µm to 0.5 µm')
 })
 
-test('noise alone is no place, and an unknown pixel size is a caution', async () => {
+/** Noise of a camera, the same in every run. */
+function noiseOf(pixels: number): Uint16Array {
   let state = 1
   const random = () => {
     state = (state * 16807) % 2147483647
     return state / 2147483647
   }
-  const noise = Uint16Array.from({ length: 144 * 144 }, () => 500 + 20 * (random() + random() + random() + random() - 2))
-  const result = await located(await writeCells(join(folder, 'noise.ome.tif'), [noise], 144, null))
-  expect(result.places?.words).toBe('nothing there')
+  return Uint16Array.from({ length: pixels }, () => 500 + 20 * (random() + random() + random() + random() - 2))
+}
+
+test.each([
+  [null, 144],
+  [0.108, 256],
+  [0.2, 192],
+  [0.5, 160],
+])('noise alone is no place, whatever the pixel size (%s µm)', async (pixelSizeUm, side) => {
+  const result = await located(await writeCells(join(folder, 'noise.ome.tif'), [noiseOf(side * side)], side, pixelSizeUm))
+  expect(result.places?.windows.map(({ place }) => place)).toEqual(result.places?.windows.map(() => 'nothing there'))
   const said = result.verdict?.reasons.map(({ message }) => message).join(' ')
   expect(said).toContain('nothing in the picture but noise')
-  expect(said).toContain('The pixel size is unknown')
+  expect(said?.includes('The pixel size is unknown')).toBe(pixelSizeUm === null)
+  expect(result.places?.report.instruments.map(({ id }) => id)).toHaveLength(6)
+})
+
+test('of two channels each has its own clause, and the maps name both', async () => {
+  const { side, data } = await mitochondria()
+  const path = join(folder, 'two.ome.tif')
+  const channels = ['protein', 'other'].map((name) => ({ name, color: '#ffffff' }))
+  const size = { width: side, height: side, sizeZ: 1, sizeC: 2, sizeT: 1 }
+  {
+    await using writer = await createOmeTiff(path, { name: 'two', ...size, pixelType: 'uint16', pixelSizeUm: 0.3, channels })
+    for (const plane of [Uint16Array.from(data), noiseOf(side * side)]) await writer.writePlane(plane)
+    await writer.close()
+  }
+  const result = await located(path, { preview: true })
+  expect(result.places?.words).toMatch(/^protein: mitochondria, (over )?\d+ %; other: nothing there$/)
+  expect(result.verdict?.reasons.map(({ message }) => message).join()).toContain('nothing in the picture but noise')
+  await using maps = await openTiff(result.others[0] ?? '')
+  expect(maps.channels[9 + 6]).toBe('other (evidence for mitochondria)')
+  expect(result.preview).toMatch(/two-localization\.png$/)
+})
+
+test('a table that cannot be written leaves no maps, and neither is overwritten while the other is gone', async () => {
+  const file = await cells()
+  await mkdir(join(folder, 'cells-localization-places.csv.partial'))
+  await expect(located(file)).rejects.toThrow()
+  expect((await readdir(folder)).filter((name) => /localization/.test(name))).toEqual(['cells-localization-places.csv.partial'])
+  await rm(join(folder, 'cells-localization-places.csv.partial'), { recursive: true })
+  const first = await located(file)
+  await rm(first.others[0] ?? '')
+  expect((await located(file)).output).toMatch(/cells-localization-2-places\.csv$/)
 })
 
 test('other surfaces cannot be asked of it, and nothing is left of what failed', async () => {
@@ -107,7 +147,8 @@ test('the command prints a line a file, or its JSON, and refuses a network that 
   const options = { out: folder, model: null, modelsFolders, provider: 'cpu', entry: worker.path, trustEntry: trust.path } as const
   const file = await cells()
   expect(await locateCommand([file], { ...options, json: false }, io)).toBe(0)
-  expect(said.out).toEqual([expect.stringMatching(/^cells\.ome\.tif: mitochondria, \d+ %$/)])
+  expect(said.out).toEqual([expect.stringMatching(/^cells\.ome\.tif: mitochondria, (over )?\d+ %$/)])
+  expect(said.error.join('\n')).toMatch(/network: Protein location in cells \d/)
   expect(said.error.join('\n')).toMatch(/written: .*cells-localization-places\.csv/)
   expect(await locateCommand([file], { ...options, json: true }, io)).toBe(0)
   expect(JSON.parse(said.out[1] ?? '')).toMatchObject({

@@ -288,11 +288,11 @@ describe('sessions, models and files', () => {
     await card.getByRole('cell', { name: '32.8' }).waitFor()
     expect(await card.locator('script').count()).toBe(0)
     const missed = card.getByTestId('model-missed')
-    expect(await missed.innerText()).toContain('1 of the 24 bars of its evaluation is missed')
+    expect(await missed.innerText()).toContain('1 of the 24 requirements of its evaluation is missed')
     expect(await missed.getByText('fwhm-ratio').isVisible()).toBe(false)
     await missed.locator('summary').click()
     expect(await missed.innerText()).toMatch(/fwhm-ratio\s+1\.1615\s+must be 0\.85-1\.15/)
-    await page.getByTestId('models-list').getByText('1 of 24 bars missed').waitFor()
+    await page.getByTestId('models-list').getByText('1 of 24 requirements missed').waitFor()
     await page.getByTestId('models-list').getByText('Broken network').click()
     expect(await text('model-problem')).toContain('does not match its hash')
     expect(await text('model-field')).toBe('weights.onnx.sha256')
@@ -338,7 +338,7 @@ describe('sessions, models and files', () => {
   it('says of a file in work how far it is, how quick, how long still, and of a finished one what was judged', async () => {
     expect(await text('job-rate')).toBe('3.4 Mpx/s, 0.82 planes/s')
     const job = page.getByTestId('job').filter({ hasText: 'stack.tif' })
-    expect(await job.textContent()).toMatch(/Enhancing, 43 %[\s\S]*3\.4 Mpx\/s[\s\S]*1:14 left/)
+    expect(await job.textContent()).toMatch(/At work, 43 %[\s\S]*3\.4 Mpx\/s[\s\S]*1:14 left/)
     host.states.jobs.set(
       host.states.jobs.value.map((each) =>
         each.file === 'stack.tif' ? { ...each, status: 'done', rate: null, judged: 'Not judged, because the network takes stacks.' } : each,

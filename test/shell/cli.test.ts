@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { mitochondria, writeCells } from '#test/helpers/localization.ts'
 import { makeZip } from '#test/helpers/zip.ts'
 import { loadScript, projectRoot } from './scripts.ts'
 
@@ -83,9 +84,24 @@ describe('the command line', () => {
     expect((await deepscope(['models', 'list'])).out).toBe((await deepscope(['models'])).out)
     expect((await deepscope(['models', 'info', 'widefield-sr'])).out).toBe((await deepscope(['models', 'widefield-sr'])).out)
     expect((await deepscope(['models', 'info', 'widefield-sr'])).out).toMatch(
-      /^measured .*(all \d+ bars .* hold|\d+ of \d+ bars of its evaluation are missed\n.*; it must be )/m,
+      /^measured .*(every requirement .* is met|\d+ of \d+ requirements of its evaluation are missed\n.*; it must be )/m,
     )
     expect((await deepscope(['models', 'import'])).code).toBe(2)
+  }, 60_000)
+
+  test('tells where a protein lies, as text and as JSON', async () => {
+    const { side, data } = await mitochondria()
+    await writeCells(join(folder, 'protein.ome.tif'), [Uint16Array.from(data)], side)
+    const told = await deepscope(['locate', 'protein.ome.tif', '--out', 'places'])
+    expect(told).toMatchObject({ code: 0, out: expect.stringMatching(/^protein\.ome\.tif: mitochondria, (over )?\d+ %\n$/) })
+    const json = await deepscope(['locate', 'protein.ome.tif', '--out', 'places', '--json', '--pixel-size', '0.3'])
+    expect(JSON.parse(json.out)).toMatchObject({
+      model: 'localization',
+      table: expect.stringMatching(/protein-localization-2-places\.csv$/),
+    })
+    expect((await deepscope(['locate', 'protein.ome.tif'])).code).toBe(2)
+    const refused = await deepscope(['locate', 'protein.ome.tif', '--out', 'places', '--model', 'deep-z'])
+    expect(refused).toMatchObject({ code: 1, error: expect.stringContaining('does not tell what a picture shows') })
   }, 60_000)
 
   test('imports a package, tests it and removes it', async () => {

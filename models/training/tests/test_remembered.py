@@ -1,10 +1,13 @@
 """What classical methods reached is found again only where nothing that it follows from has changed."""
 
+import contextlib
 import dataclasses
-import math
+import io
 import sys
+import types
 import unittest
 
+import numpy as np
 import torch
 
 from deepscope_training import remembered
@@ -38,8 +41,7 @@ class Remembered(unittest.TestCase):
     def test_another_pixel_setting_or_optics_is_another_question(self):
         costly(self.config, self.images, [3])
         other = self.images.clone()
-        other[1, 4, 4] = math.nextafter(float(other[1, 4, 4]), 2)
-        other[1, 4, 4] += 1e-7
+        other[1, 4, 4] = float(np.nextafter(np.float32(other[1, 4, 4]), np.float32(2)))
         costly(self.config, other, [3])
         costly(self.config, self.images.reshape(2, 25), [3])
         costly(self.config, self.images, [4])
@@ -54,6 +56,21 @@ class Remembered(unittest.TestCase):
         costly(self.config, self.images, [3])
         costly(self.config, self.images, [3])
         self.assertEqual(len(calls), 2)
+
+    def test_another_source_is_another_question_and_a_folder_that_cannot_be_written_stops_nothing(self):
+        source = self.folder.parent / "method.py"
+
+        def asked(text):
+            source.write_text(text, encoding="utf-8")
+            return remembered.by(types.SimpleNamespace(__file__=source))(lambda config, value: calls.append(value) or [value])
+
+        for text in ("one", "another", "one"):
+            asked(text)(self.config, 3)
+        self.assertEqual(len(calls), 2)
+        remembered.keep(source / "below a file")
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(costly(self.config, self.images, [3])[0]["count"], [3])
+        self.assertIn("cannot be kept", said.getvalue())
 
     def test_nothing_is_written_where_no_folder_is_named(self):
         remembered.keep(None)

@@ -5,9 +5,10 @@
 import type { Reading, Reason, TrustReport } from '#shared/trust.ts'
 import { distribution, saturatedShare, unfamiliarity } from './distribution.ts'
 import { noExplanation } from './explanation.ts'
+import { tileSide } from './features.ts'
 import type { Picture } from './judge.ts'
 import { type Finding, metadataGuard } from './metadata-guard.ts'
-import { cut, planeOf } from './plane.ts'
+import { cut, type Plane, planeOf } from './plane.ts'
 import type { PictureFacts, Training } from './training.ts'
 import { reportOf } from './verdict.ts'
 
@@ -18,25 +19,28 @@ export interface AnswerRequest {
   readonly input: Picture
   readonly grid: Picture
   readonly gridUm: number | null
-  readonly classes: readonly string[]
+  /** How many classes there are, and above which novelty a window shows none of them; null = the network names no limit. */
+  readonly classes: number
   readonly noveltyLimit: number | null
-  /** Parts of the grid, and what the network says of each. */
+  /** Parts of `input`, and what the network says of each. */
   readonly windows: readonly AnsweredWindow[]
 }
 
 export interface AnsweredWindow {
+  /** Pixels of `input`. */
   readonly x: number
   readonly y: number
   readonly width: number
   readonly height: number
-  readonly probabilities: readonly number[]
+  /** Of the most probable class. */
+  readonly probability: number
   readonly novelty: number | null
 }
 
 export interface AnswerJudgement {
   readonly report: TrustReport
-  /** For each window whether it holds nothing but noise. */
-  readonly empty: readonly boolean[]
+  /** For each window what it is to the instruments: nothing but noise, unlike every class, or one of them. */
+  readonly kinds: readonly ('empty' | 'strange' | 'known')[]
 }
 
 /** Below this the network is more likely wrong than right, if it is calibrated. */
@@ -45,12 +49,17 @@ const tilesAlong = 6
 
 export function judgeAnswer({ facts, training, input, grid, gridUm, classes, noveltyLimit, windows }: AnswerRequest): AnswerJudgement {
   const begun = performance.now()
-  const plane = planeOf(grid.width, grid.height, grid.data)
+  const [camera, plane] = [input, grid].map(({ width, height, data }) => planeOf(width, height, data)) as [Plane, Plane]
   const statistics = training.statistics.find(({ pixelSizeUm }) => gridUm !== null && Math.abs(pixelSizeUm / gridUm - 1) < 0.02) ?? null
-  const empty = windows.map(({ x, y, width, height }) => unfamiliarity(cut(plane, x, y, width, height), null, 2)?.flat === 1)
+  const kinds = windows.map((window) => {
+    if (isEmpty(camera, window)) return 'empty'
+    return noveltyLimit !== null && (window.novelty ?? 0) > noveltyLimit ? 'strange' : 'known'
+  })
   const top = facts.bitDepth === null ? null : 2 ** facts.bitDepth - 1
+  const found = unfamiliarity(plane, statistics, tilesAlong)
   const seen = distribution({
-    unfamiliarity: unfamiliarity(plane, statistics, tilesAlong),
+    // Noise is told by its even spectrum, which it has on the camera's own pixels only.
+    unfamiliarity: found && { ...found, flat: unfamiliarity(camera, null, tilesAlong)?.flat ?? found.flat },
     saturated: saturatedShare(input.data, top),
     photons: null,
     training,
@@ -58,53 +67,64 @@ export function judgeAnswer({ facts, training, input, grid, gridUm, classes, nov
     sighting: null,
     watched: false,
   })
-  const answers = windows.filter((_, i) => !empty[i])
   const findings = [
     metadataGuard(facts, training),
     seen,
-    sureness(answers, classes, noveltyLimit),
+    sureness(windows, kinds, classes, noveltyLimit),
     noExplanation('The network gives a name, and no picture that could explain the input.', 'not-applicable'),
     silent('resolution', 'Resolution', 'The network gives a name, and no picture that could have a resolution.'),
     silent('intensity', 'Intensity', 'The network gives a name, and no intensities.'),
   ]
-  return { report: reportOf(findings, 'arbitrary', performance.now() - begun), empty }
+  return { report: reportOf(findings, 'arbitrary', performance.now() - begun), kinds }
 }
 
-function sureness(windows: readonly AnsweredWindow[], classes: readonly string[], limit: number | null): Finding {
-  const count = windows.length
-  const strange = limit === null ? 0 : windows.filter(({ novelty }) => (novelty ?? 0) > limit).length
-  const best = windows.map(({ probabilities }) => Math.max(...probabilities))
-  const unsure = best.filter((probability) => probability < sure).length
-  const of = (n: number) => (count === 1 ? 'The picture' : `${n} of ${count} windows`)
+/** Whether a window holds nothing but noise, as far as its middle tells; of a picture smaller than a tile nobody can say. */
+function isEmpty(camera: Plane, { x, y, width, height }: AnsweredWindow): boolean {
+  if (Math.min(camera.width, camera.height) < tileSide) return false
+  const [columns, rows] = [Math.min(camera.width, Math.max(width, tileSide)), Math.min(camera.height, Math.max(height, tileSide))]
+  const within = (start: number, length: number, taken: number, whole: number) =>
+    Math.max(0, Math.min(whole - taken, Math.round(start + (length - taken) / 2)))
+  const [left, top] = [within(x, width, columns, camera.width), within(y, height, rows, camera.height)]
+  return unfamiliarity(cut(camera, left, top, columns, rows), null, 2)?.flat === 1
+}
+
+/** In words without numbers: the verdict on a file is that of its gravest plane, and a count would be of the first. */
+function sureness(windows: readonly AnsweredWindow[], kinds: AnswerJudgement['kinds'], classes: number, limit: number | null): Finding {
+  const filled = windows.filter((_, i) => kinds[i] !== 'empty')
+  const known = windows.filter((_, i) => kinds[i] === 'known')
+  const unsure = known.filter(({ probability }) => probability < sure)
+  const of = (part: number, verb: 'looks' | 'shows') => {
+    if (windows.length === 1) return `The picture ${verb}`
+    return `${part === filled.length ? 'All' : 'Some'} windows ${verb.slice(0, -1)}`
+  }
   const reasons: Reason[] = []
   const caution = (message: string) => reasons.push({ instrument: 'uncertainty', level: 'caution', message })
-  if (count === 0) caution('There is nothing in the picture but noise, so no place can be named.')
-  if (strange > 0)
+  if (filled.length === 0) caution('There is nothing in the picture but noise, so nothing can be named.')
+  if (known.length < filled.length)
+    caution(`${of(filled.length - known.length, 'looks')} like none of what the network was taught to tell apart (${classes}).`)
+  if (unsure.length > 0)
     caution(
-      `${of(strange)} ${count === 1 || strange === 1 ? 'looks' : 'look'} like none of the ${classes.length} places that the network knows.`,
+      `${of(unsure.length, 'shows')} something that the network may as well call by another name: the first is less than ${100 * sure} % probable.`,
     )
-  if (unsure > strange && unsure > 0)
-    caution(`${of(unsure)} may as well show another place: the first is less than ${100 * sure} % probable.`)
-  const mean = (values: readonly number[]) => (values.length > 0 ? values.reduce((a, b) => a + b, 0) / values.length : null)
-  const novelties = windows.flatMap(({ novelty }) => novelty ?? [])
+  const novelties = filled.flatMap(({ novelty }) => novelty ?? [])
   const readings: Reading[] = [
     {
       id: 'probability',
-      label: 'Probability of the named place',
-      value: mean(best),
+      label: windows.length > 1 ? 'Probability of the named class, the least of all windows' : 'Probability of the named class',
+      value: known.length > 0 ? Math.min(...known.map(({ probability }) => probability)) : null,
       unit: '',
       side: 'output',
       expected: `at least ${sure}`,
-      status: count === 0 ? 'not-measured' : unsure > 0 ? 'caution' : 'fine',
+      status: known.length === 0 ? 'not-measured' : unsure.length > 0 ? 'caution' : 'fine',
     },
     {
       id: 'novelty',
-      label: 'How unlike every place it knows',
-      value: mean(novelties),
+      label: windows.length > 1 ? 'Unlike everything it knows, the most of all windows' : 'Unlike everything it knows',
+      value: novelties.length > 0 ? Math.max(...novelties) : null,
       unit: '',
       side: 'output',
       expected: limit === null ? null : `at most ${limit.toPrecision(3)}`,
-      status: novelties.length === 0 || limit === null ? 'not-measured' : strange > 0 ? 'caution' : 'fine',
+      status: novelties.length === 0 || limit === null ? 'not-measured' : known.length < filled.length ? 'caution' : 'fine',
     },
   ]
   return {
@@ -113,9 +133,9 @@ function sureness(windows: readonly AnsweredWindow[], classes: readonly string[]
       id: 'uncertainty',
       label: 'Uncertainty',
       status: reasons[0]?.level ?? 'fine',
-      summary: reasons[0]?.message ?? 'The network is sure, and the picture looks like a place that it knows.',
+      summary: reasons[0]?.message ?? 'The network is sure, and the picture looks like something that it knows.',
       blindTo:
-        'A place that the network was never taught can look like one that it knows, and a probability is calibrated on simulated cells only.',
+        'What the network was never taught can look like something that it knows, and its probabilities are calibrated on its own training’s kind of pictures only.',
       readings,
     },
   }

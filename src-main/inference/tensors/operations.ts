@@ -4,6 +4,7 @@
  */
 import { AppError } from '#shared/errors.ts'
 import type { Operation } from '../bioimage-io/operation-schema.ts'
+import { notFinite } from '../not-finite.ts'
 import { forRows, type Grouping, groupBy, momentsOf, percentilesOf } from './groups.ts'
 import { allocate, cast, type NdArray, toFloat } from './nd-array.ts'
 
@@ -146,7 +147,7 @@ function affine(
   const factors = Float64Array.from({ length: grouping.groups }, (_, group) => factor(group))
   const addends = Float64Array.from({ length: grouping.groups }, (_, group) => addend(group))
   if (![...factors, ...addends, ...offset].every(Number.isFinite)) {
-    throw new AppError('OutOfRange', 'The image contains values that are not finite numbers (NaN or infinity). Replace them first.')
+    throw notFinite()
   }
   const result = allocate(array.dtype, array.dims)
   const { data } = array

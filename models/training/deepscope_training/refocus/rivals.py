@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .. import metrics, optics, remembered
-from . import baselines, observe
+from . import baselines, config as configuration, observe
 
 PATIENCE = 2  # counts of iterations without improvement after which a restoration ends
 
@@ -25,7 +25,7 @@ def best(rounds, targets, border):
     return found
 
 
-@remembered.by(baselines, metrics, observe, optics, sys.modules[__name__])
+@remembered.by(baselines, configuration, metrics, observe, optics, sys.modules[__name__])
 def restored(config, image, wanted, distances, border):
     """[{method: figures}] of both restorations of a photograph (Y, X) at each of `distances` µm; wanted: the targets there (D, Y, X);
     border: pixels that are not compared."""

@@ -5,9 +5,9 @@ import sys
 import numpy as np
 
 from .. import camera, metrics, modalities, optics, remembered, resample
-from . import baselines, fields
+from . import baselines, config as configuration, fields
 
-SOURCES = (baselines, camera, fields, metrics, modalities, optics, resample, sys.modules[__name__])
+SOURCES = (baselines, camera, configuration, fields, metrics, modalities, optics, resample, sys.modules[__name__])
 PIECE = 8  # fields that are deconvolved together: few enough to stay in the processor's cache
 REGULARISATION = tuple(10.0**p for p in (-5, -4.5, -4, -3.5, -3, -2.5, -2, -1.5, -1))
 TOTAL_VARIATION = (0.003, 0.02, 0.05)
