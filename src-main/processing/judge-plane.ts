@@ -1,7 +1,8 @@
 /** What the instruments of trust say of a plane of a file, or of a window in the middle of one that is too large for them. */
-import type { PictureFacts, Training } from '../analysis/trust/training.ts'
+import type { Training } from '../analysis/trust/training.ts'
 import type { Band, Prediction } from '../inference/inference.ts'
 import type { Work } from './enhanced-writer.ts'
+import { fileFacts } from './file-facts.ts'
 import type { Picture } from './picture.ts'
 import type { JudgedPlane } from './trust-table.ts'
 
@@ -14,13 +15,14 @@ export interface Pair {
 }
 
 export async function judgePlane(
-  { source, facts, judge, request }: Pick<Work, 'source' | 'judge' | 'request'> & { readonly facts: PictureFacts },
+  { source, judge, request, pixelSizeUm: givenUm }: Pick<Work, 'source' | 'judge' | 'request' | 'pixelSizeUm'>,
   training: Training,
   plane: number,
   { before, after, scale }: Pair,
   { pixelSizeUm }: Pick<Prediction, 'pixelSizeUm'>,
 ): Promise<JudgedPlane> {
   const { sizeC, sizeZ } = source
+  const facts = fileFacts(source, givenUm, plane % sizeC)
   const asked = { facts, training, input: before, output: after, outputPixelUm: pixelSizeUm, ...(scale ? { scale } : {}) }
   const { report } = await judge.judge({ ...asked, depth: 'plane' }, request.signal)
   return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ), report }

@@ -41,6 +41,8 @@ export class SurfaceJudge {
   constructor(
     private readonly task: SurfaceTask,
     private readonly input: Picture,
+    /** Of the source that `input` is a plane of. */
+    private readonly channel = 0,
   ) {}
 
   async judge({ width, height, pixelSizeUm, image, scale, distanceUm }: RefocusedPicture): Promise<TrustReport> {
@@ -49,7 +51,7 @@ export class SurfaceJudge {
     const stack = this.#explained ? null : await judgedStack(inference, { ...asking(this.task), input }, training, request.signal)
     const { report } = await judge.judge(
       {
-        facts: fileFacts(source, this.task.pixelSizeUm),
+        facts: fileFacts(source, this.task.pixelSizeUm, this.channel),
         training,
         input,
         output: { width, height, data: image },

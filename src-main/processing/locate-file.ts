@@ -39,7 +39,6 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
   const { model, signal } = request
   const name = request.name ?? basename(request.path)
   const pixelSizeUm = request.pixelSizeUm ?? source.pixelSizeUm
-  const facts = fileFacts(source, pixelSizeUm)
   const training = await inference.training(model)
   const maps = await freeName(request.outFolder, `${stem(name)}-${model}`, mapsEnding, tableEnding, '.png')
   const output = beside(maps, tableEnding)
@@ -58,6 +57,7 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
       const found = await inference.classify({ model, ...input, pixelSizeUm, priority: 'batch', onProgress: report }, signal)
       for (const warning of found.provenance.warnings) warnings.add(warning)
       const places = placesIn(found, input)
+      const facts = fileFacts(source, pixelSizeUm, plane % source.sizeC)
       const { kinds, report: judgement } = await judge.judgeAnswer({ facts, training, input, ...asked(found, places) }, signal)
       told.push({ ...placeOf(source, plane), report: judgement, windows: windowsOf(found, places, kinds) })
       first ??= found
@@ -96,7 +96,7 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
     table: null,
     verdict: gravestVerdict(told),
     judged,
-    facts,
+    facts: fileFacts(source, pixelSizeUm),
     warnings: [...warnings],
     provenance,
     planes: source.planes,

@@ -105,7 +105,7 @@ async function make(task: Task, output: string) {
   const { sizeC, sizeT, width, height } = source
   const series: Pixels[][] = []
   for (let c = 0; c < sizeC; c++) series.push(await readSeries(source, c, request.signal))
-  const judges = series.map(([data]) => new SurfaceJudge(task, { width, height, data: data as Pixels }))
+  const judges = series.map(([data], channel) => new SurfaceJudge(task, { width, height, data: data as Pixels }, channel))
   const together = sizeT > 1 ? distances.length : Math.max(1, Math.floor(largestPart / (2 * width * height * sizeC * growth(task))))
   const look = shownIndex(distances)
   const judged: JudgedPlane[] = []

@@ -22,7 +22,15 @@ export async function exportSession(session: FolderSessionReader, path: string, 
     sizeT: frames.length,
     pixelSizeUm,
     acquired: new Date(first.time).toISOString(),
-    channels: [{ name: first.channel, color: channelColor(first.emissionNm), emissionNm: first.emissionNm }],
+    channels: [
+      {
+        name: first.channel,
+        color: channelColor(first.emissionNm),
+        emissionNm: first.emissionNm,
+        // The microscopes that this application drives are such; what a network made of their pictures is not.
+        ...(provenance ? {} : { acquisitionMode: 'WideField' }),
+      },
+    ],
     annotations: {
       Objective: first.objective,
       Session: summary.id,

@@ -1,4 +1,4 @@
-/** The few facts that are needed of OME-XML: sizes, scale, channel names and which directory is which plane. */
+/** The few facts that are needed of OME-XML: sizes, scale, optics, channel names and which directory is which plane. */
 
 export interface OmeDescription {
   readonly dimensionOrder: string
@@ -10,7 +10,17 @@ export interface OmeDescription {
   readonly physicalSizeY: number | null
   readonly physicalSizeYUnit: string
   readonly channels: readonly string[]
+  /** One for each channel. */
+  readonly optics: readonly ChannelOptics[]
   readonly tiffData: readonly OmeTiffData[]
+}
+
+/** How a channel was seen; null = the file does not say. */
+export interface ChannelOptics {
+  readonly numericalAperture: number | null
+  readonly emissionNm: number | null
+  /** "widefield", "confocal", … as packages of networks name it. */
+  readonly modality: string | null
 }
 
 export interface OmeTiffData {
@@ -40,6 +50,7 @@ export function parseOme(text: string): OmeDescription | null {
   if (/<!(DOCTYPE|ENTITY)/i.test(text)) throw new OmeXmlError('OME-XML with a document type or entities is not read')
   const { pixels, channels, tiffData } = firstImage(text)
   if (!pixels) return null
+  const numericalAperture = apertureOf(text)
   return {
     dimensionOrder: pixels.get('DimensionOrder') ?? 'XYCZT',
     sizeZ: integer(pixels.get('SizeZ'), 1),
@@ -49,14 +60,15 @@ export function parseOme(text: string): OmeDescription | null {
     physicalSizeXUnit: pixels.get('PhysicalSizeXUnit') ?? 'µm',
     physicalSizeY: positive(pixels.get('PhysicalSizeY')),
     physicalSizeYUnit: pixels.get('PhysicalSizeYUnit') ?? 'µm',
-    channels,
+    channels: channels.map((channel) => channel.get('Name') ?? ''),
+    optics: channels.map((channel) => ({ numericalAperture, emissionNm: emissionOf(channel), modality: modalityOf(channel) })),
     tiffData,
   }
 }
 
 /** What lies in the first image; further ones are other pictures. */
 function firstImage(text: string) {
-  const channels: string[] = []
+  const channels: ReadonlyMap<string, string>[] = []
   const tiffData: OmeTiffData[] = []
   let pixels: ReadonlyMap<string, string> | undefined
   for (const { name, attributes, end } of tagsOf(text)) {
@@ -65,12 +77,54 @@ function firstImage(text: string) {
       pixels ??= attributes
     }
     if (!pixels || end) continue
-    if (name === 'Channel') channels.push(attributes.get('Name') ?? '')
+    if (name === 'Channel') channels.push(attributes)
     if (name === 'TiffData') tiffData.push(tiffDataOf(attributes))
     const last = name === 'UUID' ? tiffData.pop() : undefined
     if (last) tiffData.push({ ...last, fileName: attributes.get('FileName') ?? null })
   }
   return { pixels, channels, tiffData }
+}
+
+/** Of the objective that the first image names, before its pixels; instruments stand before the images. */
+function apertureOf(text: string): number | null {
+  const apertures = new Map<string, number | null>()
+  for (const { name, attributes, end } of tagsOf(text)) {
+    if (end) continue
+    if (name === 'Objective') apertures.set(attributes.get('ID') ?? '', positive(attributes.get('LensNA')))
+    if (name === 'ObjectiveSettings') return apertures.get(attributes.get('ID') ?? '') ?? null
+    if (name === 'Pixels') break
+  }
+  return null
+}
+
+const nanometres: Readonly<Record<string, number>> = { nm: 1, µm: 1000, um: 1000, Å: 0.1 }
+
+function emissionOf(channel: ReadonlyMap<string, string>): number | null {
+  const unit = nanometres[channel.get('EmissionWavelengthUnit') ?? 'nm']
+  const value = positive(channel.get('EmissionWavelength'))
+  return value !== null && unit !== undefined ? value * unit : null
+}
+
+/** Of the schema's list of acquisition modes; any other in its own words. */
+const modalities: Readonly<Record<string, string | null>> = {
+  WideField: 'widefield',
+  LaserScanningConfocalMicroscopy: 'confocal',
+  SpinningDiskConfocal: 'confocal',
+  SlitScanConfocal: 'confocal',
+  SweptFieldConfocal: 'confocal',
+  TotalInternalReflection: 'tirf',
+  TIRF: 'tirf',
+  StructuredIllumination: 'sim',
+  STEDMicroscopy: 'sted',
+  STED: 'sted',
+  Other: null,
+}
+
+function modalityOf(channel: ReadonlyMap<string, string>): string | null {
+  const mode = channel.get('AcquisitionMode')
+  if (mode === undefined) return null
+  const known = modalities[mode]
+  return known === undefined ? mode.replaceAll(/([a-z])([A-Z])/g, '$1 $2').toLowerCase() : known
 }
 
 function tiffDataOf(attributes: ReadonlyMap<string, string>): OmeTiffData {

@@ -10,6 +10,8 @@ export interface OmeChannel {
   readonly color: string
   /** nm; null = unknown. */
   readonly emissionNm?: number | null
+  /** Of the schema's list; left out = unknown. */
+  readonly acquisitionMode?: 'WideField'
 }
 
 export interface OmePlane {
@@ -85,9 +87,16 @@ function pixelsAttributes(image: OmeImage): Attributes {
 }
 
 function channelXml(channel: OmeChannel, index: number): string {
-  const { emissionNm } = channel
+  const { emissionNm, acquisitionMode } = channel
   const emission: Attributes = emissionNm ? { EmissionWavelength: emissionNm, EmissionWavelengthUnit: 'nm' } : {}
-  const values = { ID: `Channel:0:${index}`, Name: channel.name, Color: omeColor(channel.color), SamplesPerPixel: 1, ...emission }
+  const values = {
+    ID: `Channel:0:${index}`,
+    Name: channel.name,
+    Color: omeColor(channel.color),
+    SamplesPerPixel: 1,
+    ...(acquisitionMode ? { AcquisitionMode: acquisitionMode } : {}),
+    ...emission,
+  }
   return `<Channel${attributes(values)}/>`
 }
 

@@ -48,6 +48,7 @@ export async function openTiffFile(path: string): Promise<TiffSource> {
       pixelType,
       storedType,
       pixelSizeUm: scale.pixelSizeUm,
+      optics: Array.from({ length: order.sizeC * page.samples }, (_, index) => ome?.optics[index] ?? unknownOptics),
       flavour: ome ? 'OME-TIFF' : imageJ ? 'ImageJ TIFF' : 'TIFF',
       description: description.slice(0, shownDescription),
       notes: [
@@ -144,6 +145,8 @@ function channelNames(ome: OmeDescription | null, page: Page, count: number): st
   const colours = page.photometric === 2 && page.samples === 3 ? ['Red', 'Green', 'Blue'] : []
   return Array.from({ length: count }, (_, index) => ome?.channels[index] || colours[index % page.samples] || '')
 }
+
+const unknownOptics = { numericalAperture: null, emissionNm: null, modality: null }
 
 interface Scale {
   readonly pixelSizeUm: number | null

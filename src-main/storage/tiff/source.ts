@@ -1,5 +1,6 @@
 /** A TIFF as the rest of the application sees it: planes of one size and type, C fastest, then Z, then T. */
 import type { Pixels, PixelType } from '#shared/image/frame.ts'
+import type { ChannelOptics } from './ome-reader.ts'
 
 export interface TiffInfo {
   readonly path: string
@@ -17,6 +18,8 @@ export interface TiffInfo {
   readonly storedType: string
   /** µm; null = not recorded. A print resolution is not a pixel size. */
   readonly pixelSizeUm: number | null
+  /** One for each channel, as far as the file tells. */
+  readonly optics: readonly ChannelOptics[]
   readonly flavour: 'OME-TIFF' | 'ImageJ TIFF' | 'TIFF'
   /** ImageDescription, at most 64 KiB of it. */
   readonly description: string
