@@ -7,6 +7,7 @@ const part = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefin
 
 const trainingSchema = z.object({
   modality: part(z.string().max(200)),
+  modalities: part(z.array(z.string().max(100)).max(16)),
   pixel_size_um: part(number),
   source_pixel_size_um: part(number),
   numerical_aperture: part(z.object({ input: number, target: number.optional() })),
@@ -31,7 +32,7 @@ export function trainingInWords(own: unknown): { label: string; value: string }[
   const aperture = said.numerical_aperture
   const steps = said.training?.steps
   const rows: readonly (readonly [string, string | undefined])[] = [
-    ['Modality', said.modality],
+    ['Modality', said.modalities?.join(', ') ?? said.modality],
     ['Pixels of the input', said.source_pixel_size_um === undefined ? undefined : `${said.source_pixel_size_um} µm`],
     ['Pixels of the result', said.pixel_size_um === undefined ? undefined : `${said.pixel_size_um} µm`],
     ['Numerical aperture', aperture && (aperture.target === undefined ? String(aperture.input) : `${aperture.input} → ${aperture.target}`)],

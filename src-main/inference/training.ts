@@ -19,6 +19,7 @@ const fileSchema = z.object({ source: z.string().max(500), sha256: z.string() })
 const ownSchema = z.object({
   task: part(z.string().max(100)),
   modality: part(z.string().max(100)),
+  modalities: part(z.array(z.string().max(100)).min(1).max(16)),
   pixel_size_um: part(finite.positive()),
   source_pixel_size_um: part(finite.positive()),
   pixel_sizes_um: part(span),
@@ -88,7 +89,7 @@ export async function readTraining(folder: string, gridUm: number | null): Promi
   const weights = z.object({ weights: z.object({ onnx: z.object({ sha256: z.string() }) }) }).safeParse(document)
   return {
     task: own.task ?? null,
-    modality: own.modality ?? null,
+    modalities: own.modalities ?? (own.modality === undefined ? [] : [own.modality]),
     pixelSizesUm: pixels.length > 0 ? pixels : gridUm === null ? [] : [gridUm],
     pixelRangeUm: own.pixel_sizes_um ?? null,
     gridUm,

@@ -109,7 +109,7 @@ test.each([
 test('of two channels each has its own clause, and the maps name both', async () => {
   const { side, data } = await mitochondria()
   const path = join(folder, 'two.ome.tif')
-  const channels = ['protein', 'other'].map((name) => ({ name, color: '#ffffff' }))
+  const channels = ['protein', 'other'].map((name) => ({ name, color: '#ffffff', acquisitionMode: 'WideField' as const }))
   const size = { width: side, height: side, sizeZ: 1, sizeC: 2, sizeT: 1 }
   {
     await using writer = await createOmeTiff(path, { name: 'two', ...size, pixelType: 'uint16', pixelSizeUm: 0.3, channels })
@@ -119,6 +119,9 @@ test('of two channels each has its own clause, and the maps name both', async ()
   const result = await located(path, { preview: true })
   expect(result.places?.words).toMatch(/^protein: mitochondria, (over )?\d+ %; other: nothing there$/)
   expect(result.verdict?.reasons.map(({ message }) => message).join()).toContain('nothing in the picture but noise')
+  expect(result.places?.report.instruments[0]?.readings).toContainEqual(
+    expect.objectContaining({ id: 'modality', value: 'widefield', expected: 'widefield or confocal', status: 'fine' }),
+  )
   await using maps = await openTiff(result.others[0] ?? '')
   expect(maps.channels[9 + 6]).toBe('other (evidence for mitochondria)')
   expect(result.preview).toMatch(/two-localization\.png$/)

@@ -113,10 +113,11 @@ function wavelength({ emissionNm }: PictureFacts, { wavelengthsUm: trained }: Tr
   return { ...row, status: off > limits.wavelengthFar ? 'do-not-use' : 'caution', message }
 }
 
-function modality({ modality: found }: PictureFacts, { modality: trained }: Training): Row {
+function modality({ modality: found }: PictureFacts, { modalities }: Training): Row {
+  const trained = modalities.length > 0 ? modalities.join(' or ') : null
   const row = { id: 'modality', label: 'Modality', value: found, unit: '', expected: trained }
   if (!trained || !found) return { ...row, status: 'not-measured' }
-  if (found.toLowerCase() === trained.toLowerCase()) return { ...row, status: 'fine' }
+  if (modalities.some((each) => each.toLowerCase() === found.toLowerCase())) return { ...row, status: 'fine' }
   return { ...row, status: 'do-not-use', message: `A ${found} picture was given to a network for ${trained} pictures.` }
 }
 

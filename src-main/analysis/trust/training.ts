@@ -23,7 +23,7 @@ export interface FluxSlope {
 /** null or empty = the package does not say. */
 export interface Training {
   readonly task: string | null
-  readonly modality: string | null
+  readonly modalities: readonly string[]
   /** Pixel sizes of the inputs, µm. */
   readonly pixelSizesUm: readonly number[]
   /** Of a network that was trained on all sizes from … to, µm; null: on `pixelSizesUm` only. */

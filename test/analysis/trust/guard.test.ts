@@ -13,7 +13,7 @@ import { normals } from './pictures.ts'
 
 const training: Training = {
   task: 'super-resolution',
-  modality: 'widefield',
+  modalities: ['widefield'],
   pixelSizesUm: [0.65, 0.325],
   pixelRangeUm: null,
   gridUm: 0.325,
@@ -110,7 +110,7 @@ describe('the distribution', () => {
   })
   test('has the statistics of the installed package, checked by their hash', async () => {
     const read = await readTraining(join(rootFolder, 'models', 'widefield-sr'), 0.325)
-    expect(read).toMatchObject({ task: 'super-resolution', modality: 'widefield', pixelSizesUm: [0.65, 0.325] })
+    expect(read).toMatchObject({ task: 'super-resolution', modalities: ['widefield'], pixelSizesUm: [0.65, 0.325] })
     expect(read.statistics.map(({ pixelSizeUm }) => pixelSizeUm)).toContain(0.65)
     expect(read.statistics[0]?.distanceLimit).toBeGreaterThan(33)
   })

@@ -146,6 +146,7 @@ def describe(config, state, found, out):
             "deepscope": {
                 "task": "classification",
                 "modality": "widefield",
+                "modalities": ["widefield", *(["confocal"] if optics.sectioned else [])],
                 "pixel_size_um": config.evaluation.grid,
                 "pixel_sizes_um": config.pixels,
                 "numerical_aperture": {"input": sorted(optics.na)[len(optics.na) // 2], "on_grid": [min(optics.na), max(optics.na)]},
