@@ -24,8 +24,8 @@ export type ToldWindow = z.infer<typeof toldWindowSchema>
 export const placesSchema = z.object({
   /** One line for the whole file: "mitochondria, 97 %". */
   words: z.string(),
-  /** The place whose evidence is shown. */
-  shown: z.string(),
+  /** The place whose evidence is shown; null: the network gives no evidence, and the picture itself is shown. */
+  shown: z.string().nullable(),
   /** Of the first plane, and what the instruments of trust say of it. */
   windows: z.array(toldWindowSchema),
   report: trustReportSchema,

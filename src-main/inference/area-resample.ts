@@ -37,22 +37,27 @@ export function onGrid({ width, height, data }: { width: number; height: number;
   if (ratio === 1) return { width, height, data: Float32Array.from(data) }
   const [columns, rows] = [resampledLength(width, ratio), resampledLength(height, ratio)]
   const [across, down] = [triangleTaps(width, columns), triangleTaps(height, rows)]
-  const narrow = new Float32Array(columns * height)
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < columns; x++) {
-      const [weights, at] = [across.weights[x] as Float64Array, y * width + (across.starts[x] as number)]
-      let sum = 0
-      for (let j = 0; j < weights.length; j++) sum += (weights[j] as number) * (data[at + j] as number)
-      narrow[y * columns + x] = sum
-    }
-  }
   const result = new Float32Array(columns * rows)
+  /** Rows of the image that are as narrow as the grid: only those that the present row of the grid is made of. */
+  const narrow = new Map<number, Float32Array>()
   for (let y = 0; y < rows; y++) {
     const [weights, start] = [down.weights[y] as Float64Array, down.starts[y] as number]
+    for (const row of narrow.keys()) if (row < start) narrow.delete(row)
     for (let j = 0; j < weights.length; j++) {
-      const [weight, at] = [weights[j] as number, (start + j) * columns]
-      for (let x = 0; x < columns; x++) result[y * columns + x]! += weight * (narrow[at + x] as number)
+      const row = narrow.get(start + j) ?? narrowed(data, (start + j) * width, across)
+      narrow.set(start + j, row)
+      const weight = weights[j] as number
+      for (let x = 0; x < columns; x++) result[y * columns + x]! += weight * (row[x] as number)
     }
   }
   return { width: columns, height: rows, data: result }
+}
+
+function narrowed(data: Pixels, from: number, { starts, weights }: Taps): Float32Array {
+  return Float32Array.from(weights, (row, x) => {
+    const at = from + (starts[x] as number)
+    let sum = 0
+    for (let j = 0; j < row.length; j++) sum += (row[j] as number) * (data[at + j] as number)
+    return sum
+  })
 }

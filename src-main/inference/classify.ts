@@ -67,7 +67,7 @@ interface Place {
 }
 
 function refuseTooLarge({ width, height }: { width: number; height: number }, ratio: number, { step, classes }: Classifier): void {
-  const pixels = resampledLength(width, ratio) * Math.max(height, resampledLength(height, ratio))
+  const pixels = resampledLength(width, ratio) * resampledLength(height, ratio)
   const values = Math.max(pixels, (pixels / step ** 2) * classes.length)
   if (values <= largest) return
   const message = `On the network's grid this image would have ${Math.round(values / 1e6)} million values, which is too many. Check its pixel size, or crop it.`

@@ -6,10 +6,11 @@ import { type PackageFiles, readBytes } from './bioimage-io/package-files.ts'
 const source = 'metrics.json'
 const largest = 1 << 20
 
-const text = z.string().max(300)
+const text = z.string().transform((words) => words.slice(0, 300))
+const value = z.union([z.number(), text]).catch('not measurable')
 const metricsSchema = z.object({
   bars: z
-    .array(z.object({ name: text, value: z.union([z.number(), text]), holds: z.boolean(), must: text }))
+    .array(z.object({ name: text, value, holds: z.boolean(), must: text.catch('') }))
     .min(1)
     .max(200),
 })

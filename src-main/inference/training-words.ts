@@ -7,7 +7,7 @@ const part = <T extends z.ZodType>(schema: T) => schema.optional().catch(undefin
 
 const trainingSchema = z.object({
   modality: part(z.string().max(200)),
-  modalities: part(z.array(z.string().max(100)).max(16)),
+  modalities: part(z.array(z.string().max(100)).min(1).max(16)),
   pixel_size_um: part(number),
   source_pixel_size_um: part(number),
   numerical_aperture: part(z.object({ input: number, target: number.optional() })),

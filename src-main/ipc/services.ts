@@ -1,8 +1,5 @@
 /** The contract, name by name, carried out by the host's parts. Inputs are validated before they come here. */
-import { randomUUID } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { Api, Histogram, PreviewHeader, Provenance } from '#shared/api.ts'
 import { AppError } from '#shared/errors.ts'
 import { bytesOf, type Frame, pixelTypeOf } from '#shared/image/frame.ts'
@@ -13,6 +10,7 @@ import { histogramOf } from '../analysis/histogram.ts'
 import type { HostParts } from '../host.ts'
 import type { InspectRequest } from '../processing/inspect.ts'
 import type { NewJob } from '../processing/jobs.ts'
+import { sessionFile } from '../processing/session-file.ts'
 import type { SessionReader, SessionStore } from '../storage/dataset.ts'
 import { previewStream } from './preview.ts'
 
@@ -80,7 +78,7 @@ export function createServices(parts: HostParts): Services<Api> {
         if (refocus) distancesOf(refocus)
         const file: GivenFile =
           session !== undefined
-            ? await sessionFile(parts, session)
+            ? await sessionFile(data.store, session, jobs.outFolder)
             : upload === undefined
               ? localPath(path, parts.info.shell)
               : uploads.take(upload, client)
@@ -263,21 +261,6 @@ function probe(raw: Frame | null, enhanced: Frame | null, units: TrustReport['un
 
 /** A file that is to go through a network; `name`: for a person. */
 type GivenFile = Pick<NewJob, 'path' | 'name' | 'prepare'>
-
-/** A session as a file that is written when its job begins. Rejects with BadRequest for one that a network made. */
-async function sessionFile({ data }: HostParts, session: string): Promise<GivenFile> {
-  const { store } = data
-  const { summary, provenance } = await store.open(session)
-  if (provenance)
-    throw new AppError('BadRequest', `“${summary.name}” was made by a network. Choose the camera’s own session, which lies beside it.`, {
-      session,
-    })
-  const path = join(tmpdir(), `deepscope-${randomUUID()}.ome.tif`)
-  const prepare = async (signal: AbortSignal) => {
-    await store.exportTiff(session, signal, path)
-  }
-  return { path, name: summary.name, prepare }
-}
 
 /** Only the desktop window may name a file of the host: its user chose it in a dialog or dropped it. A browser uploads. */
 function localPath(path: string | undefined, shell: 'electron' | 'browser'): { path: string; name: string } {

@@ -119,7 +119,7 @@ async function judgeMapped(
   const distances = await source.readPlane(map.channel, request.signal)
   const distanceUm = Math.round(farthest(map, distances) * 100) / 100
   const plane = width * height
-  const report = await new SurfaceJudge({ ...task, map, training }, input).judge({
+  const report = await new SurfaceJudge({ ...task, map, training }, input, pictureChannel(map)).judge({
     width,
     height,
     pixelSizeUm,

@@ -78,6 +78,11 @@ export class Jobs implements AsyncDisposable {
 
   constructor(private readonly options: JobsOptions) {}
 
+  /** Where results go now. */
+  get outFolder(): string {
+    return this.options.outFolder()
+  }
+
   /** Model of each job that waits or runs. */
   get models(): ReadonlyMap<string, string> {
     return this.#models
@@ -177,12 +182,12 @@ export class Jobs implements AsyncDisposable {
   }
 
   async #enhance(id: string, job: NewJob, signal: AbortSignal): Promise<void> {
-    const begun = performance.now()
     const throughput = new Throughput()
     let announced = 0
     this.#patch(id, { status: 'running' })
     try {
       await job.prepare?.(signal)
+      const begun = performance.now()
       const {
         output,
         warnings,

@@ -79,7 +79,7 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
     await writer?.[Symbol.asyncDispose]()
   }
   const { windows, report } = told[0] as ToldPlane
-  const shown = commonest(windows)
+  const shown = first.activation ? commonest(windows) : null
   const before = await reduced(first.grid, largestLook)
   const whole = evidence(first, shown) ?? first.grid
   const after = await reduced(whole, largestLook)
@@ -172,7 +172,7 @@ function mapsOf({ activation, classes }: Classification): Float32Array[] {
   return classes.map((_, c) => activation.data.subarray(c * size, (c + 1) * size))
 }
 
-function evidence(found: Classification, place: string): Picture | null {
+function evidence(found: Classification, place: string | null): Picture | null {
   const data = mapsOf(found)[found.classes.findIndex((named) => placeName(named) === place)]
   return data && found.activation ? { width: found.activation.width, height: found.activation.height, data } : null
 }

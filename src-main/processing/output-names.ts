@@ -2,10 +2,15 @@
 import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** The name without its TIFF ending. */
+/** The name without its TIFF ending, fit to be part of a path: names of uploads and sessions come from outside. */
 export function stem(name: string): string {
-  return name.replace(/(\.ome)?\.(tiff?|tf2|tf8|btf)$/i, '')
+  const bare = name.replace(/(\.ome)?\.(tiff?|tf2|tf8|btf)$/i, '')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what must not stay.
+  const cleaned = bare.replace(/[\\/:*?"<>|\u0000-\u001f]+/g, '-').replace(/^[.\s-]+|[.\s]+$/g, '')
+  return [...cleaned].slice(0, longest).join('') || 'picture'
 }
+
+const longest = 120
 
 /** A path that nothing has yet, nor any of the files that go with it under `others`: the name, or the name with a number. */
 export async function freeName(folder: string, name: string, ending: string, ...others: readonly string[]): Promise<string> {

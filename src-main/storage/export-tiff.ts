@@ -9,7 +9,7 @@ import { createOmeTiff } from './tiff/writer.ts'
 
 /** Writes every frame as a time point to `path`. Rejects with StorageFull, StorageRefused, DatasetInvalid or AbortError; then no file is left. */
 export async function exportSession(session: FolderSessionReader, path: string, signal?: AbortSignal): Promise<void> {
-  const { summary, frames, provenance, trust, pixelSizeUm } = session
+  const { summary, frames, provenance, trust, pixelSizeUm, numericalAperture } = session
   const first = frames[0]
   if (!first) throw new AppError('DatasetInvalid', `Session ${summary.id} holds no frame to export.`, { session: summary.id })
   await using writer = await createOmeTiff(path, {
@@ -21,6 +21,7 @@ export async function exportSession(session: FolderSessionReader, path: string, 
     sizeC: 1,
     sizeT: frames.length,
     pixelSizeUm,
+    numericalAperture,
     acquired: new Date(first.time).toISOString(),
     channels: [
       {

@@ -5,6 +5,7 @@ import type { Provenance, SessionSummary } from '#shared/api.ts'
 import { AppError, isAbort } from '#shared/errors.ts'
 import { type Frame, type FrameMetadata, pixelsFrom } from '#shared/image/frame.ts'
 import type { TrustReport } from '#shared/trust.ts'
+import { z } from '#shared/zod.ts'
 import type { SessionReader } from './dataset.ts'
 import { replaceFile } from './disk.ts'
 import { arrayDocument, chunkPlace } from './ome-zarr.ts'
@@ -53,6 +54,16 @@ async function repairShape(folder: string, document: SessionDocument, finished: 
   }
 }
 
+const objectivesSchema = z.object({
+  objectives: z.object({ all: z.array(z.object({ id: z.string(), numericalAperture: z.number().positive().nullable().catch(null) })) }),
+})
+
+/** What a session says of the objective with this id. */
+function apertureOf(microscope: unknown, objective: string | undefined): number | null {
+  const all = objectivesSchema.safeParse(microscope).data?.objectives.all ?? []
+  return all.find(({ id }) => id === objective)?.numericalAperture ?? null
+}
+
 export class FolderSessionReader implements SessionReader {
   readonly summary: SessionSummary
   readonly frames: readonly FrameMetadata[]
@@ -61,6 +72,8 @@ export class FolderSessionReader implements SessionReader {
   readonly notes: readonly string[]
   /** µm; null = unknown. */
   readonly pixelSizeUm: number | null
+  /** Of the objective of the first frame; null = unknown, and of what a network made. */
+  readonly numericalAperture: number | null
   readonly #folder: string
   readonly #document: SessionDocument
   readonly #chunks: readonly number[]
@@ -71,6 +84,7 @@ export class FolderSessionReader implements SessionReader {
     this.provenance = document.provenance
     this.trust = document.trust
     this.pixelSizeUm = document.pixelSizeUm
+    this.numericalAperture = document.provenance ? null : apertureOf(document.microscope, finished.metadata[0]?.objective)
     this.notes = notes
     this.#folder = folder
     this.#document = document

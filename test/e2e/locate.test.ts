@@ -1,6 +1,5 @@
 /** Where the protein of a picture lies, asked by hand in a real browser on the real host with the shipped network. */
 import { existsSync, readdirSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
@@ -79,8 +78,11 @@ it('a captured session goes the same way, window by window; one that a network m
   const job = jobs.state.value.at(-1)
   expect(job).toMatchObject({ file: raw?.name, model: 'localization', answer: expect.stringMatching(/ of \d+ windows$/) })
   await page.getByTestId('places-window').waitFor({ timeout: 20_000 })
-  const left = readdirSync(tmpdir()).filter((name) => /^deepscope-[0-9a-f-]{36}\.ome\.tif/.test(name))
-  expect(left).toEqual([])
+  expect(readdirSync(join(data.state.value.folder, 'enhanced')).filter((name) => name.startsWith('.'))).toEqual([])
+  // What the session knows of its optics has come along.
+  const { places, facts } = await jobs.result(job?.id ?? '')
+  expect(facts).toMatchObject({ modality: 'widefield', numericalAperture: 0.4 })
+  expect(places?.report.instruments[0]?.readings).toContainEqual(expect.objectContaining({ id: 'na', value: facts.numericalAperture }))
 })
 
 it('breaks no rule of the content security policy and throws no error', async () => {

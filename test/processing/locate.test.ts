@@ -138,6 +138,30 @@ test('a table that cannot be written leaves no maps, and neither is overwritten 
   expect((await located(file)).output).toMatch(/cells-localization-2-places\.csv$/)
 })
 
+test('a lone cell in the middle of a wide field of noise is no noise', async () => {
+  // Pixels of 0.1 µm: the cell is 128 × 0.3 µm wide, in a window of 512 camera pixels.
+  const { side, data } = await mitochondria()
+  const field = noiseOf(576 * 576)
+  for (let y = 0; y < 220; y++)
+    for (let x = 0; x < 220; x++)
+      field[(178 + y) * 576 + 178 + x] = data[Math.floor((y * side) / 384) * side + Math.floor((x * side) / 384)] as number
+  const result = await located(await writeCells(join(folder, 'lone.ome.tif'), [field], 576, 0.1))
+  expect(result.places?.windows).toHaveLength(1)
+  expect(result.places?.words).not.toBe('nothing there')
+})
+
+test('of two windows the empty one is told so, and names from outside become no path', async () => {
+  const { side, data } = await mitochondria()
+  const field = noiseOf(384 * 192)
+  for (let y = 0; y < 192; y++) for (let x = 0; x < 192; x++) field[y * 384 + x] = data[(y % side) * side + (x % side)] as number
+  const path = await writeCells(join(folder, 'half.ome.tif'), [field], 384)
+  const result = await located(path, { name: '../../drug A/B:1.ome.tif' })
+  expect(result.places?.words).toMatch(/ in 1, nothing there in 1 of 2 windows$/)
+  expect(result.places?.windows[1]).toMatchObject({ x: 192, place: 'nothing there' })
+  expect(result.output).toBe(join(folder, 'drug A-B-1-localization-places.csv'))
+  expect(result.verdict?.reasons.map(({ message }) => message).join()).not.toContain('nothing in the picture')
+})
+
 test('other surfaces cannot be asked of it, and nothing is left of what failed', async () => {
   await expect(located(await cells(), { refocus: { fromUm: -1, toUm: 1, stepUm: 1 } })).rejects.toMatchObject({ kind: 'OutOfRange' })
   await expect(located(await cells(1, 0.1), {})).rejects.toMatchObject({ kind: 'OutOfRange' })

@@ -32,8 +32,14 @@ it.each([
     '<Channel EmissionWavelength="-3" AcquisitionMode="Other"/>',
   ],
   ['the wavelength has a unit of its own', '', '<Channel EmissionWavelength="5" EmissionWavelengthUnit="parsec"/>'],
+  ['the mode says nothing of the light’s way', '', '<Channel AcquisitionMode="SpectralImaging"/>'],
+  ['the unit is a word of the language', '', '<Channel EmissionWavelength="5" EmissionWavelengthUnit="constructor"/>'],
 ])('where %s, nothing is invented', (_, settings, channels) => {
   expect(parseOme(xml(settings, channels))?.optics).toEqual([{ numericalAperture: null, emissionNm: null, modality: null }])
+})
+
+it('a mode that is a word of the language is a word like any other', () => {
+  expect(parseOme(xml('', '<Channel AcquisitionMode="constructor"/>'))?.optics[0]?.modality).toBe('constructor')
 })
 
 it('what the writer says of a channel is what the guard is told, channel by channel; a plain file tells nothing', async () => {
@@ -43,13 +49,20 @@ it('what the writer says of a channel is what the guard is told, channel by chan
     { name: 'FITC', color: '#00ff00', emissionNm: 525, acquisitionMode: 'WideField' as const },
     { name: 'Cy3', color: '#ff0000' },
   ]
-  await using writer = await createOmeTiff(path, { name: 'optics', ...size, pixelType: 'uint8', pixelSizeUm: 0.65, channels })
+  await using writer = await createOmeTiff(path, {
+    name: 'optics',
+    ...size,
+    pixelType: 'uint8',
+    pixelSizeUm: 0.65,
+    numericalAperture: 0.4,
+    channels,
+  })
   for (let plane = 0; plane < 2; plane++) await writer.writePlane(new Uint8Array(64))
   await writer.close()
   await using source = await openTiffFile(path)
   expect(fileFacts(source, 0.65, 0)).toEqual({
     pixelSizeUm: 0.65,
-    numericalAperture: null,
+    numericalAperture: 0.4,
     emissionNm: 525,
     modality: 'widefield',
     bitDepth: 8,

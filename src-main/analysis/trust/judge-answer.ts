@@ -57,13 +57,13 @@ export function judgeAnswer({ facts, training, input, grid, gridUm, classes, nov
   })
   const top = facts.bitDepth === null ? null : 2 ** facts.bitDepth - 1
   const found = unfamiliarity(plane, statistics, tilesAlong)
+  const looked = found ?? unfamiliarity(camera, null, tilesAlong)
   const seen = distribution({
-    // Noise is told by its even spectrum, which it has on the camera's own pixels only.
-    unfamiliarity: found && { ...found, flat: unfamiliarity(camera, null, tilesAlong)?.flat ?? found.flat },
+    unfamiliarity: looked && { ...looked, flat: kinds.filter((kind) => kind === 'empty').length / kinds.length },
     saturated: saturatedShare(input.data, top),
     photons: null,
     training,
-    known: statistics !== null,
+    known: statistics !== null && found !== null,
     sighting: null,
     watched: false,
   })
@@ -78,14 +78,14 @@ export function judgeAnswer({ facts, training, input, grid, gridUm, classes, nov
   return { report: reportOf(findings, 'arbitrary', performance.now() - begun), kinds }
 }
 
-/** Whether a window holds nothing but noise, as far as its middle tells; of a picture smaller than a tile nobody can say. */
+/** Whether every part of a window holds nothing but noise, by the even spectrum that it has on the camera's own pixels; of a picture smaller than a tile nobody can say. */
 function isEmpty(camera: Plane, { x, y, width, height }: AnsweredWindow): boolean {
   if (Math.min(camera.width, camera.height) < tileSide) return false
   const [columns, rows] = [Math.min(camera.width, Math.max(width, tileSide)), Math.min(camera.height, Math.max(height, tileSide))]
   const within = (start: number, length: number, taken: number, whole: number) =>
     Math.max(0, Math.min(whole - taken, Math.round(start + (length - taken) / 2)))
   const [left, top] = [within(x, width, columns, camera.width), within(y, height, rows, camera.height)]
-  return unfamiliarity(cut(camera, left, top, columns, rows), null, 2)?.flat === 1
+  return unfamiliarity(cut(camera, left, top, columns, rows), null)?.flat === 1
 }
 
 /** In words without numbers: the verdict on a file is that of its gravest plane, and a count would be of the first. */

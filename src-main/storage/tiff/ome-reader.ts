@@ -97,33 +97,42 @@ function apertureOf(text: string): number | null {
   return null
 }
 
-const nanometres: Readonly<Record<string, number>> = { nm: 1, µm: 1000, um: 1000, Å: 0.1 }
+const nanometres: ReadonlyMap<string, number> = new Map([
+  ['nm', 1],
+  ['µm', 1000],
+  ['um', 1000],
+  ['Å', 0.1],
+])
 
 function emissionOf(channel: ReadonlyMap<string, string>): number | null {
-  const unit = nanometres[channel.get('EmissionWavelengthUnit') ?? 'nm']
+  const unit = nanometres.get(channel.get('EmissionWavelengthUnit') ?? 'nm')
   const value = positive(channel.get('EmissionWavelength'))
   return value !== null && unit !== undefined ? value * unit : null
 }
 
-/** Of the schema's list of acquisition modes; any other in its own words. */
-const modalities: Readonly<Record<string, string | null>> = {
-  WideField: 'widefield',
-  LaserScanningConfocalMicroscopy: 'confocal',
-  SpinningDiskConfocal: 'confocal',
-  SlitScanConfocal: 'confocal',
-  SweptFieldConfocal: 'confocal',
-  TotalInternalReflection: 'tirf',
-  TIRF: 'tirf',
-  StructuredIllumination: 'sim',
-  STEDMicroscopy: 'sted',
-  STED: 'sted',
-  Other: null,
-}
+/** Of the schema's list of acquisition modes; null: it does not tell how the light was gathered. Any other in its own words. */
+const modalities: ReadonlyMap<string, string | null> = new Map([
+  ['WideField', 'widefield'],
+  ['LaserScanningConfocalMicroscopy', 'confocal'],
+  ['SpinningDiskConfocal', 'confocal'],
+  ['SlitScanConfocal', 'confocal'],
+  ['SweptFieldConfocal', 'confocal'],
+  ['TotalInternalReflection', 'tirf'],
+  ['TIRF', 'tirf'],
+  ['StructuredIllumination', 'sim'],
+  ['STEDMicroscopy', 'sted'],
+  ['STED', 'sted'],
+  ['Other', null],
+  ['SpectralImaging', null],
+  ['FluorescenceLifetime', null],
+  ['FluorescenceCorrelationSpectroscopy', null],
+  ['FSM', null],
+])
 
 function modalityOf(channel: ReadonlyMap<string, string>): string | null {
   const mode = channel.get('AcquisitionMode')
   if (mode === undefined) return null
-  const known = modalities[mode]
+  const known = modalities.get(mode)
   return known === undefined ? mode.replaceAll(/([a-z])([A-Z])/g, '$1 $2').toLowerCase() : known
 }
 
@@ -197,11 +206,17 @@ function attributesOf(inner: string): Map<string, string> {
   return attributes
 }
 
-const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" }
+const named: ReadonlyMap<string, string> = new Map([
+  ['amp', '&'],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['quot', '"'],
+  ['apos', "'"],
+])
 
 function decodeEntities(text: string): string {
   return text.replace(/&(?:#x([\da-f]{1,6})|#(\d{1,7})|(\w+));/gi, (whole, hex?: string, decimal?: string, name?: string) => {
-    if (name !== undefined) return named[name] ?? whole
+    if (name !== undefined) return named.get(name) ?? whole
     const code = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16)
     return code <= 0x10ffff ? String.fromCodePoint(code) : '\ufffd'
   })

@@ -35,6 +35,8 @@ export interface OmeImage {
   /** µm; null = unknown: then no PhysicalSize is written. */
   readonly pixelSizeUm: number | null
   readonly zStepUm?: number | null
+  /** Of the objective; left out or null = unknown. */
+  readonly numericalAperture?: number | null
   /** ISO 8601 */
   readonly acquired?: string | null
   readonly channels: readonly OmeChannel[]
@@ -47,13 +49,16 @@ const pixelTypeNames: Readonly<Record<PixelType, string>> = { uint8: 'uint8', ui
 /** One `planes` entry for each plane, in the file's order; undefined where nothing is known. */
 export function omeXml(image: OmeImage, planes: readonly (OmePlane | undefined)[]): string {
   const annotations = Object.entries(image.annotations ?? {})
+  const { numericalAperture: aperture } = image
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"' +
       ' xsi:schemaLocation="http://www.openmicroscopy.org/Schemas/OME/2016-06 http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd"' +
       ' Creator="Deepscope">',
+    aperture ? `<Instrument ID="Instrument:0"><Objective${attributes({ ID: 'Objective:0', LensNA: aperture })}/></Instrument>` : '',
     `<Image${attributes({ ID: 'Image:0', Name: image.name })}>`,
     image.acquired ? `<AcquisitionDate>${escapeXml(image.acquired)}</AcquisitionDate>` : '',
+    aperture ? '<InstrumentRef ID="Instrument:0"/><ObjectiveSettings ID="Objective:0"/>' : '',
     `<Pixels${attributes(pixelsAttributes(image))}>`,
     ...image.channels.map(channelXml),
     `<TiffData${attributes({ IFD: 0, PlaneCount: planes.length })}/>`,

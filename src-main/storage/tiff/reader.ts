@@ -48,7 +48,10 @@ export async function openTiffFile(path: string): Promise<TiffSource> {
       pixelType,
       storedType,
       pixelSizeUm: scale.pixelSizeUm,
-      optics: Array.from({ length: order.sizeC * page.samples }, (_, index) => ome?.optics[index] ?? unknownOptics),
+      optics: Array.from(
+        { length: order.sizeC * page.samples },
+        (_, index) => ome?.optics[Math.floor(index / page.samples)] ?? unknownOptics,
+      ),
       flavour: ome ? 'OME-TIFF' : imageJ ? 'ImageJ TIFF' : 'TIFF',
       description: description.slice(0, shownDescription),
       notes: [

@@ -102,12 +102,17 @@ def validation(config, fields):
     return views(config, images, config.seed + 77), labels
 
 
+def resampled(images, pixel, grid):
+    """Camera images (N, Y, X) of `pixel` µm brought to `grid` µm pixels: means over areas, weighted by a triangle, where the grid is coarser, linear between pixels where it is finer."""
+    if pixel == grid:
+        return images
+    sides = [round(n * pixel / grid) for n in images.shape[-2:]]
+    return F.interpolate(images[:, None], size=sides, mode="bilinear", antialias=True, align_corners=False)[:, 0]
+
+
 def on_grid(images, pixel, grid):
-    """Camera images (N, Y, X) of `pixel` µm brought to `grid` µm pixels, the middle of them with sides that are multiples of 16: means over areas where
-    the grid is coarser, linear between pixels where it is finer."""
-    if pixel != grid:
-        sides = [round(n * pixel / grid) for n in images.shape[-2:]]
-        images = F.interpolate(images[:, None], size=sides, mode="bilinear", antialias=True, align_corners=False)[:, 0]
+    """The same, the middle of them with sides that are multiples of 16."""
+    images = resampled(images, pixel, grid)
     height, width = (n // 16 * 16 for n in images.shape[-2:])
     top, left = (images.shape[-2] - height) // 2, (images.shape[-1] - width) // 2
     return images[:, top : top + height, left : left + width]
