@@ -9,7 +9,7 @@ import { Jobs, type NewJob } from '#main/processing/jobs.ts'
 import { secondsLeft } from '#main/processing/remaining.ts'
 import { createOmeTiff } from '#main/storage/tiff/writer.ts'
 import type { Job } from '#shared/api.ts'
-import { AppError } from '#shared/errors.ts'
+import { AppError, abortError } from '#shared/errors.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { withoutNormalisation, writePackage } from '#test/inference/packages.ts'
 
@@ -75,6 +75,12 @@ describe('jobs', () => {
     const made = jobs.start(job({ path, temporary: true, prepare: async () => copyFile(tiff, path) }))
     const full = jobs.start(job({ path, temporary: true, prepare: async () => Promise.reject(new AppError('StorageFull', 'No room.')) }))
     await ended(jobs, full)
+    const prepare = (signal: AbortSignal) =>
+      new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(abortError()), { once: true }))
+    const stopped = jobs.start(job({ path, temporary: true, prepare }))
+    jobs.cancel(stopped)
+    await ended(jobs, stopped)
+    expect(find(jobs, stopped)?.status).toBe('cancelled')
     expect(find(jobs, made)?.status).toBe('done')
     expect(find(jobs, full)).toMatchObject({ status: 'failed', problem: expect.stringContaining('No room.') })
     expect(existsSync(path)).toBe(false)
