@@ -133,6 +133,19 @@ class Loss(unittest.TestCase):
         self.assertAlmostEqual(error(target + 0.4 * wrong, target + 0.2 * wrong), 0.828, places=2)
         self.assertAlmostEqual(error(target + 0.25 * flat, target + 9 * flat), -1, delta=0.15)  # the mean absolute error of a flat picture is 0.87 of its deviation
 
+    def test_a_rare_spot_is_left_dark_by_the_absolute_error_and_not_by_the_rms(self):
+        """A tenth of the pixels is 1: of all flat answers 0, the median, has the least absolute error, and 0.1, the mean, the least RMS."""
+        target = torch.zeros(1, 1, 40, 40)
+        target[..., :4] = 1
+
+        def best(absolute):
+            config = small_refocus.config(floor=0.0, border=0, power=0.5, absolute=absolute)
+            answer = lambda value: lambda raw, dpm: torch.cat([value + 0 * raw, 1 + 0 * raw], 1)  # noqa: E731
+            values = [0.0, 0.05, 0.1, 0.2, 0.5]
+            return min(values, key=lambda value: losses.loss(config, answer(value), (1 - target, target, target))[1]["error"])
+
+        self.assertEqual((best(1.0), best(0.0)), (0.0, 0.1))
+
     def test_the_border_does_not_count(self):
         config = small_refocus.config(border=4)
         target = torch.rand(1, 1, 32, 32)

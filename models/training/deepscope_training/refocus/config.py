@@ -53,6 +53,7 @@ class Training(sections.Training):
     structure: float
     scale: float
     power: float = 0.0  # 0: the logarithm of errors; above, to be further off than the input costs more
+    absolute: float = 0.5  # share of the mean absolute error in the error that counts, the rest being the RMS: a rare spot's median is dark, its mean is not
     adversarial: sections.Adversarial = None
 
 

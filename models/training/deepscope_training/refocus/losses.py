@@ -35,7 +35,7 @@ def structure_error(error, reference, target, floor, power):
 def loss(config, network, tensors, adversary=None):
     """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X).
 
-    error: what is felt of the mean absolute and of the RMS error, half each. structure: near fine detail. scale: Laplace negative
+    error: what is felt of the mean absolute (its share is `absolute`) and of the RMS error. structure: near fine detail. scale: Laplace negative
     log-likelihood of the error, half of structure and half of ground, in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
     """
     raw, dpm, target = tensors
@@ -44,7 +44,8 @@ def loss(config, network, tensors, adversary=None):
     image, scale = output[:, :1], output[:, 1:]
     difference, reference = target - image, target - given
     sizes, others = (relative(of, target, training.floor) for of in (difference, reference))
-    error = 0.5 * sum(felt(size, easiest(other), training.power) for size, other in zip(sizes, others)).mean()
+    shares = (training.absolute, 1 - training.absolute)
+    error = sum(share * felt(size, easiest(other), training.power) for share, size, other in zip(shares, sizes, others)).mean()
     structure = structure_error(difference, reference, target, training.floor, training.power)
     likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
     total = error + training.structure * structure + training.scale * likelihood
