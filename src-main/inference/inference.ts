@@ -140,18 +140,8 @@ export interface ImagePrediction {
   readonly elapsedMs: number
 }
 
-/** A plane whose content is to be told. */
-export interface ClassifyRequest {
-  readonly model: string
-  readonly width: number
-  readonly height: number
-  readonly data: Pixels
-  /** µm; null = unknown: it is taken as being on the network's grid. */
-  readonly pixelSizeUm: number | null
-  readonly priority: 'live' | 'batch'
-  /** 0…1 */
-  readonly onProgress?: (fraction: number) => void
-}
+/** A plane whose content is to be told. Without a pixel size it is taken as being on the network's grid. */
+export type ClassifyRequest = Pick<PredictRequest, 'model' | 'width' | 'height' | 'data' | 'pixelSizeUm' | 'priority' | 'onProgress'>
 
 /** A part of a plane on the network's grid, and what the network says of it. */
 export interface ClassifiedWindow {

@@ -9,9 +9,9 @@ import torch
 from ..losses import NEIGHBOURHOOD, balanced, felt, gaussian_blur
 
 
-def relative(error, target, floor):
-    """Two errors of each example, over the target's standard deviation (plus a thousandth of the image): mean absolute and RMS; both (B,)."""
-    deviation = target.std((1, 2, 3)) + 1e-3
+def relative(error, target, floor, least):
+    """Two errors of each example, over the target's standard deviation plus `least` of the image: mean absolute and RMS; both (B,)."""
+    deviation = target.std((1, 2, 3)) + least
     absolute = error.abs().mean((1, 2, 3)) / deviation
     square = torch.sqrt((error**2).mean((1, 2, 3)) / deviation**2 + floor**2)
     return absolute + floor, square
@@ -22,12 +22,12 @@ def easiest(size):
     return size.clamp(max=1)
 
 
-def structure_error(error, reference, target, floor, power):
+def structure_error(error, reference, target, floor, power, least):
     """Mean over examples of what is felt of the absolute error around fine detail of the target, over its deviation there."""
     detail = gaussian_blur((target - gaussian_blur(target, 2.0)).abs(), NEIGHBOURHOOD)
     weight = detail / (detail.sum((1, 2, 3), keepdim=True) + 1e-9)
     middle = (weight * target).sum((1, 2, 3), keepdim=True)
-    deviation = torch.sqrt((weight * (target - middle) ** 2).sum((1, 2, 3))) + 1e-3
+    deviation = torch.sqrt((weight * (target - middle) ** 2).sum((1, 2, 3))) + least
     size, other = ((weight * of.abs()).sum((1, 2, 3)) / deviation + floor for of in (error, reference))
     return felt(size, easiest(other), power).mean()
 
@@ -43,10 +43,10 @@ def loss(config, network, tensors, adversary=None):
     output, target, given = (v[..., edge : v.shape[-2] - edge, edge : v.shape[-1] - edge] for v in (network(raw, dpm), target, raw))
     image, scale = output[:, :1], output[:, 1:]
     difference, reference = target - image, target - given
-    sizes, others = (relative(of, target, training.floor) for of in (difference, reference))
+    sizes, others = (relative(of, target, training.floor, training.least) for of in (difference, reference))
     shares = (training.absolute, 1 - training.absolute)
     error = sum(share * felt(size, easiest(other), training.power) for share, size, other in zip(shares, sizes, others)).mean()
-    structure = structure_error(difference, reference, target, training.floor, training.power)
+    structure = structure_error(difference, reference, target, training.floor, training.power, training.least)
     likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
     total = error + training.structure * structure + training.scale * likelihood
     parts = {"error": error, "structure": structure, "scale": likelihood, "l1": sizes[0].mean()}
