@@ -1,7 +1,6 @@
 /** Tables that any spreadsheet reads (RFC 4180). */
-import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { storageError } from '../storage/disk.ts'
+import { replaceFile, storageError } from '../storage/disk.ts'
 
 export function csv(rows: readonly (readonly (string | number)[])[]): string {
   return rows.map((row) => `${row.map((value) => field(String(value))).join(',')}\r\n`).join('')
@@ -15,12 +14,7 @@ function field(value: string): string {
 
 /** Written under a temporary name and renamed. Rejects with StorageFull or StorageRefused. */
 export async function writeTable(path: string, text: string): Promise<void> {
-  const temporary = `${path}.partial`
-  try {
-    await writeFile(temporary, text)
-    await rename(temporary, path)
-  } catch (error) {
-    await rm(temporary, { force: true })
+  await replaceFile(path, text).catch(async (error: unknown) => {
     throw await storageError(error, path, dirname(path))
-  }
+  })
 }

@@ -4,7 +4,7 @@ import type { Band, Prediction } from '../inference/inference.ts'
 import type { Work } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import type { Picture } from './picture.ts'
-import type { JudgedPlane } from './trust-table.ts'
+import { type JudgedPlane, placeOf } from './trust-table.ts'
 
 /** A plane before and after. */
 export interface Pair {
@@ -21,11 +21,11 @@ export async function judgePlane(
   { before, after, scale }: Pair,
   { pixelSizeUm }: Pick<Prediction, 'pixelSizeUm'>,
 ): Promise<JudgedPlane> {
-  const { sizeC, sizeZ } = source
-  const facts = fileFacts(source, givenUm, plane % sizeC)
+  const place = placeOf(source, plane)
+  const facts = fileFacts(source, givenUm, place.c)
   const asked = { facts, training, input: before, output: after, outputPixelUm: pixelSizeUm, ...(scale ? { scale } : {}) }
   const { report } = await judge.judge({ ...asked, depth: 'plane' }, request.signal)
-  return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ), report }
+  return { ...place, report }
 }
 
 /** Side of the largest window, on the finer of the two grids. */

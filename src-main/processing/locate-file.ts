@@ -18,7 +18,7 @@ import { beside, freeName, stem } from './output-names.ts'
 import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { doneOf } from './throughput.ts'
-import { gravestVerdict, type JudgedPlane } from './trust-table.ts'
+import { gravestVerdict, type JudgedPlane, placeOf } from './trust-table.ts'
 
 export interface LocateParts {
   readonly inference: Pick<SeriesInference, 'classify' | 'training'>
@@ -106,10 +106,6 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
     inputUnits: false,
     places: { words: wordsOf(source, told), shown, windows: [...windows], report },
   }
-}
-
-function placeOf({ sizeC, sizeZ }: TiffSource, plane: number): Pick<JudgedPlane, 'plane' | 'c' | 'z' | 't'> {
-  return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ) }
 }
 
 type Place = Pick<ToldWindow, 'x' | 'y' | 'width' | 'height'>

@@ -1,5 +1,6 @@
 /** The verdicts on the planes of a file, as a table that any spreadsheet reads: one row a plane. */
 import { instrumentIds, type Reason, type TrustReport, trustLevels, type Verdict } from '#shared/trust.ts'
+import type { TiffSource } from '../storage/tiff/source.ts'
 import { csv, writeTable } from './csv.ts'
 
 export interface JudgedPlane {
@@ -9,6 +10,11 @@ export interface JudgedPlane {
   readonly z: number
   readonly t: number
   readonly report: TrustReport
+}
+
+/** Where a plane stands in its file: C fastest, then Z, then T. */
+export function placeOf({ sizeC, sizeZ }: Pick<TiffSource, 'sizeC' | 'sizeZ'>, plane: number): Omit<JudgedPlane, 'report'> {
+  return { plane, c: plane % sizeC, z: Math.floor(plane / sizeC) % sizeZ, t: Math.floor(plane / sizeC / sizeZ) }
 }
 
 /** Columns: place, verdict, a status for each instrument, then every figure that any plane has, and the reasons. */

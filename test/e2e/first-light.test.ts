@@ -1,25 +1,16 @@
 /** The whole path in a real browser: start, focus by keyboard, enhance, compare with the truth, snap, reopen, and lose the window. */
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
+import { withApp } from '#test/helpers/app.ts'
 import type { PageFaults } from '#test/helpers/chromium.ts'
-import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
-import { openPage, type TestPage } from '#test/helpers/page.ts'
+import type { TestHeadless } from '#test/helpers/headless.ts'
 import { enlargeTwice, fittedPsnr } from '#test/helpers/similarity.ts'
 
 let app: TestHeadless
-let opened: TestPage
 let page: Page
 let faults: PageFaults
-
-beforeAll(async () => {
-  app = await startTestHeadless()
-  opened = await openPage(app.url)
-  ;({ page, faults } = opened)
-})
-
-afterAll(async () => {
-  await opened?.[Symbol.asyncDispose]()
-  await app?.[Symbol.asyncDispose]()
+withApp((opened) => {
+  ;({ app, page, faults } = opened)
 })
 
 const control = () => app.host.parts.control.state.value

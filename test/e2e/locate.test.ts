@@ -2,26 +2,18 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
+import { withApp } from '#test/helpers/app.ts'
 import type { PageFaults } from '#test/helpers/chromium.ts'
-import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
+import type { TestHeadless } from '#test/helpers/headless.ts'
 import { mitochondria, writeCells } from '#test/helpers/localization.ts'
-import { openPage, type TestPage } from '#test/helpers/page.ts'
 
 let app: TestHeadless
-let opened: TestPage
 let page: Page
 let faults: PageFaults
-
-beforeAll(async () => {
-  app = await startTestHeadless()
-  opened = await openPage(app.url, 60_000)
-  ;({ page, faults } = opened)
+withApp((opened) => {
+  ;({ app, page, faults } = opened)
 }, 60_000)
-afterAll(async () => {
-  await opened?.[Symbol.asyncDispose]()
-  await app?.[Symbol.asyncDispose]()
-})
 
 it('the dialog says what the network tells, and does not ask for what only pictures need', { timeout: 60_000 }, async () => {
   const { side, data } = await mitochondria()

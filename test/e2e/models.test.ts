@@ -3,11 +3,11 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createOmeTiff } from '#main/storage/tiff/writer.ts'
+import { withApp } from '#test/helpers/app.ts'
 import type { PageFaults } from '#test/helpers/chromium.ts'
-import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
-import { openPage, type TestPage } from '#test/helpers/page.ts'
+import type { TestHeadless } from '#test/helpers/headless.ts'
 import { makeZip } from '#test/helpers/zip.ts'
 import { absent, realData } from '#test/storage/real-data.ts'
 
@@ -16,19 +16,11 @@ const there = existsSync(nuclei)
 
 describe.skipIf(!there)(`unet2d_nuclei_broad in the window${there ? '' : absent}`, () => {
   let app: TestHeadless
-  let opened: TestPage
   let page: Page
   let faults: PageFaults
-
-  beforeAll(async () => {
-    app = await startTestHeadless()
-    opened = await openPage(app.url, 60_000)
-    ;({ page, faults } = opened)
+  withApp((opened) => {
+    ;({ app, page, faults } = opened)
   }, 60_000)
-  afterAll(async () => {
-    await opened?.[Symbol.asyncDispose]()
-    await app?.[Symbol.asyncDispose]()
-  })
 
   it('comes in as a zip that is dropped on the window, and passes its own test', { timeout: 120_000 }, async () => {
     const names = (await readdir(nuclei)).filter((name) => !/^(invalid|v0_4_0|expand)|\.(py|pt|zip)$/.test(name))

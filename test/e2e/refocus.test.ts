@@ -2,27 +2,19 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { openTiff } from '#main/storage/tiff/open.ts'
 import { createOmeTiff } from '#main/storage/tiff/writer.ts'
+import { withApp } from '#test/helpers/app.ts'
 import type { PageFaults } from '#test/helpers/chromium.ts'
-import { startTestHeadless, type TestHeadless } from '#test/helpers/headless.ts'
-import { openPage, type TestPage } from '#test/helpers/page.ts'
+import type { TestHeadless } from '#test/helpers/headless.ts'
 
 let app: TestHeadless
-let opened: TestPage
 let page: Page
 let faults: PageFaults
-
-beforeAll(async () => {
-  app = await startTestHeadless()
-  opened = await openPage(app.url, 60_000)
-  ;({ page, faults } = opened)
+withApp((opened) => {
+  ;({ app, page, faults } = opened)
 }, 60_000)
-afterAll(async () => {
-  await opened?.[Symbol.asyncDispose]()
-  await app?.[Symbol.asyncDispose]()
-})
 
 /** Points on a dark ground, as a 20×/0.75 objective shows them in focus. */
 async function makePicture(): Promise<string> {

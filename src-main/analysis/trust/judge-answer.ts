@@ -3,10 +3,10 @@
  * much at home the network is; there is no picture to explain, resolve or measure. Pure arithmetic: runs in the thread of the others.
  */
 import type { Reading, Reason, TrustReport } from '#shared/trust.ts'
-import { distribution, saturatedShare, unfamiliarity } from './distribution.ts'
+import { distribution, unfamiliarity } from './distribution.ts'
 import { noExplanation } from './explanation.ts'
 import { tileSide } from './features.ts'
-import type { Picture } from './judge.ts'
+import { type Picture, saturation, statisticsFor } from './judge.ts'
 import { type Finding, metadataGuard } from './metadata-guard.ts'
 import { cut, type Plane, planeOf } from './plane.ts'
 import type { PictureFacts, Training } from './training.ts'
@@ -50,17 +50,16 @@ const tilesAlong = 6
 export function judgeAnswer({ facts, training, input, grid, gridUm, classes, noveltyLimit, windows }: AnswerRequest): AnswerJudgement {
   const begun = performance.now()
   const [camera, plane] = [input, grid].map(({ width, height, data }) => planeOf(width, height, data)) as [Plane, Plane]
-  const statistics = training.statistics.find(({ pixelSizeUm }) => gridUm !== null && Math.abs(pixelSizeUm / gridUm - 1) < 0.02) ?? null
+  const statistics = statisticsFor(training, gridUm)
   const kinds = windows.map((window) => {
     if (isEmpty(camera, window)) return 'empty'
     return noveltyLimit !== null && (window.novelty ?? 0) > noveltyLimit ? 'strange' : 'known'
   })
-  const top = facts.bitDepth === null ? null : 2 ** facts.bitDepth - 1
   const found = unfamiliarity(plane, statistics, tilesAlong)
   const looked = found ?? unfamiliarity(camera, null, tilesAlong)
   const seen = distribution({
     unfamiliarity: looked && { ...looked, flat: kinds.filter((kind) => kind === 'empty').length / kinds.length },
-    saturated: saturatedShare(input.data, top),
+    saturated: saturation({ facts, input }),
     photons: null,
     training,
     known: statistics !== null && found !== null,

@@ -16,7 +16,7 @@ import { cut, type Plane, percentileOf, planeOf } from './plane.ts'
 import { resolution } from './resolution.ts'
 import { type Explanation, explain, unexplained } from './squirrel.ts'
 import { explainStack, type FocusOptics, type RefocusedStack } from './through-focus.ts'
-import type { PictureFacts, Training } from './training.ts'
+import type { InputStatistics, PictureFacts, Training } from './training.ts'
 import { type Disagreement, disagreementOf, relativeScale, uncertainty } from './uncertainty.ts'
 import { reportOf } from './verdict.ts'
 
@@ -75,7 +75,7 @@ export function judge(request: JudgeRequest): Judgement {
   const next = second && depth === 'full' ? planeOf(second.input.width, second.input.height, second.input.data) : null
   const noise = next ? noiseOfPair(input, next) : noiseOf(input)
   const photons = photonsOf(input, noise)
-  const statistics = training.statistics.find(({ pixelSizeUm }) => near(pixelSizeUm, facts.pixelSizeUm)) ?? null
+  const statistics = statisticsFor(training, facts.pixelSizeUm)
   const found = unfamiliarity(depth === 'light' ? input : whole, statistics, tilesAlong[depth])
   const { sighting, watched } = sightingOf(request, depth === 'full' ? whole : input)
   const fit = explanationApplies(training) ? explain(input, output, noise) : null
@@ -163,7 +163,12 @@ export function lightPart(request: JudgeRequest): JudgeRequest {
   return { ...request, ...middle(plane(request.input), plane(request.output), lightSide) }
 }
 
-function saturation({ facts, input }: JudgeRequest): number {
+/** What the package knows of inputs with pixels of this size, µm; null = nothing. */
+export function statisticsFor({ statistics }: Training, pixelUm: number | null): InputStatistics | null {
+  return statistics.find(({ pixelSizeUm }) => near(pixelSizeUm, pixelUm)) ?? null
+}
+
+export function saturation({ facts, input }: Pick<JudgeRequest, 'facts' | 'input'>): number {
   const top = facts.bitDepth === null ? null : 2 ** facts.bitDepth - 1
   return saturatedShare(input.data, top)
 }
