@@ -6,12 +6,10 @@ import { z } from './zod.ts'
 export const noPlace = 'none of these'
 export const nothing = 'nothing there'
 
-export const toldWindowSchema = z.object({
-  /** Pixels of the picture, from the top left. */
-  x: z.number(),
-  y: z.number(),
-  width: z.number(),
-  height: z.number(),
+/** Pixels of the picture, from the top left. */
+const partSchema = z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+
+export const toldWindowSchema = partSchema.extend({
   /** The most probable place, `noPlace` or `nothing`. */
   place: z.string(),
   /** How unlike every place; null = the network does not say. */
@@ -26,6 +24,8 @@ export const placesSchema = z.object({
   words: z.string(),
   /** The place whose evidence is shown; null: the network gives no evidence, and the picture itself is shown. */
   shown: z.string().nullable(),
+  /** Which part of the picture was told, and is shown. */
+  frame: partSchema,
   /** Of the first plane, and what the instruments of trust say of it. */
   windows: z.array(toldWindowSchema),
   report: trustReportSchema,

@@ -80,6 +80,7 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
   }
   const { windows, report } = told[0] as ToldPlane
   const shown = first.activation ? commonest(windows) : null
+  const frame = placeIn({ x: 0, y: 0, width: first.grid.width, height: first.grid.height }, first.grid, source)
   const before = await reduced(first.grid, largestLook)
   const whole = evidence(first, shown) ?? first.grid
   const after = await reduced(whole, largestLook)
@@ -104,24 +105,27 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
     after,
     original: false,
     inputUnits: false,
-    places: { words: wordsOf(source, told), shown, windows: [...windows], report },
+    places: { words: wordsOf(source, told), shown, frame, windows: [...windows], report },
   }
 }
 
 type Place = Pick<ToldWindow, 'x' | 'y' | 'width' | 'height'>
 
 /** Where the windows lie in the picture itself, whose middle is what was told. */
-function placesIn({ windows, grid }: Classification, { width, height }: Picture): Place[] {
+function placesIn({ windows, grid }: Classification, picture: Picture): Place[] {
+  return windows.map((window) => placeIn(window, grid, picture))
+}
+
+/** A part of what was told, in pixels of the picture. */
+function placeIn(part: Place, grid: Classification['grid'], { width, height }: Pick<Picture, 'width' | 'height'>): Place {
   const along = (start: number, length: number, whole: number, pixels: number, from: number) => {
     const scale = pixels / whole
     const border = (at: number) => Math.min(pixels, Math.round((from + at) * scale))
     return [border(start), border(start + length) - border(start)] as const
   }
-  return windows.map((window) => {
-    const [x, w] = along(window.x, window.width, grid.columns, width, grid.left)
-    const [y, h] = along(window.y, window.height, grid.rows, height, grid.top)
-    return { x, y, width: w, height: h }
-  })
+  const [x, w] = along(part.x, part.width, grid.columns, width, grid.left)
+  const [y, h] = along(part.y, part.height, grid.rows, height, grid.top)
+  return { x, y, width: w, height: h }
 }
 
 function asked({ grid, pixelSizeUm, classes, noveltyLimit, windows }: Classification, places: readonly Place[]) {

@@ -70,6 +70,16 @@ it('a captured session goes the same way, window by window; one that a network m
   const job = jobs.state.value.at(-1)
   expect(job).toMatchObject({ file: raw?.name, model: 'localization', answer: expect.stringMatching(/ of \d+ windows$/) })
   await page.getByTestId('places-window').waitFor({ timeout: 20_000 })
+  // Every window is outlined where it lies, under the curtain once and side by side in both pictures; its words choose it.
+  const windows = (await jobs.result(job?.id ?? '')).places?.windows.length ?? 0
+  const marks = page.getByTestId('window-mark')
+  expect(windows).toBeGreaterThan(1)
+  expect(await marks.count()).toBe(windows)
+  await marks.last().getByRole('button', { includeHidden: true }).click()
+  expect(await page.getByTestId('places-window').inputValue()).toBe(String(windows - 1))
+  expect(await marks.last().getAttribute('class')).toContain('chosen')
+  await page.getByTestId('view-mode-side').click()
+  await expect.poll(() => marks.count()).toBe(2 * windows)
   expect(readdirSync(join(data.state.value.folder, 'enhanced')).filter((name) => name.startsWith('.'))).toEqual([])
   // What the session knows of its optics has come along.
   const { places, facts } = await jobs.result(job?.id ?? '')

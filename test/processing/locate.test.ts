@@ -78,6 +78,7 @@ test('finer pixels are averaged to the network’s grid with a caution, never ca
   }
   const result = await located(await writeCells(join(folder, 'fine.ome.tif'), [fine], 3 * side, 0.1))
   expect(result.places?.windows[0]).toMatchObject({ x: 0, width: 3 * side, place: 'mitochondria' })
+  expect(result.places?.frame).toEqual({ x: 0, y: 0, width: 3 * side, height: 3 * side })
   expect(result.verdict?.level).toBe('caution')
   expect(result.verdict?.reasons.map(({ message }) => message).join()).toContain('trained on 0.18 µm to 0.5 µm')
 })
@@ -99,7 +100,11 @@ test.each([
   [0.5, 160],
 ])('noise alone is no place, whatever the pixel size (%s µm)', async (pixelSizeUm, side) => {
   const result = await located(await writeCells(join(folder, 'noise.ome.tif'), [noiseOf(side * side)], side, pixelSizeUm))
-  expect(result.places?.windows.map(({ place }) => place)).toEqual(result.places?.windows.map(() => 'nothing there'))
+  const { windows = [], frame } = result.places ?? {}
+  expect(windows.map(({ place }) => place)).toEqual(windows.map(() => 'nothing there'))
+  // The windows fill what was told of the picture, and what was told lies within it.
+  expect(windows.reduce((sum, { width, height }) => sum + width * height, 0)).toBe((frame?.width ?? 0) * (frame?.height ?? 0))
+  expect((frame?.x ?? 0) + (frame?.width ?? 0)).toBeLessThanOrEqual(side)
   const said = result.verdict?.reasons.map(({ message }) => message).join(' ')
   expect(said).toContain('nothing in the picture but noise')
   expect(said?.includes('The pixel size is unknown')).toBe(pixelSizeUm === null)
