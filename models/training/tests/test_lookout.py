@@ -92,6 +92,43 @@ class Taught(unittest.TestCase):
             self.assertGreater(float((after - before).abs().max()), 0)
             self.assertLess(float((after - before).abs().max()), 0.2)
 
+    def test_a_wider_lookout_says_the_same_until_it_has_learned_more(self):
+        folder = small.scratch(self)
+        torch.manual_seed(4)
+        shipped = lookout.Lookout().eval().fold()
+        wide = shipped.wider(4)
+        self.assertEqual(wide.widths, tuple(width + 4 for width in shipped.widths))
+        inputs = torch.rand(1, 2, 64, 64)
+        with torch.no_grad():
+            torch.testing.assert_close(wide(inputs), shipped(inputs))
+        (folder / "lookout.json").write_text(json.dumps(lookout.as_json(shipped, 0.65)), encoding="utf-8")
+        path = folder / "wide.pt"
+        teach.learn(small.config(), lessons_of(), path, 3, small.silent, folder, wider=4)
+        learned = teach.learn(small.config(), lessons_of(), path, 3, small.silent)  # its width is known from the checkpoint
+        self.assertEqual(learned.widths, wide.widths)
+        head = learned.head.weight[:, shipped.widths[-1] :]
+        self.assertGreater(float(head.abs().max()), 0)  # the new channels are listened to
+        (folder / "lookout.json").write_text(json.dumps(lookout.as_json(learned, 0.65)), encoding="utf-8")
+        with torch.no_grad():
+            torch.testing.assert_close(lookout.read(folder / "lookout.json")(inputs), learned(inputs))
+
+    def test_a_lookout_of_nothing_cannot_be_made_wider(self):
+        with self.assertRaisesRegex(TrainingError, "--initial"):
+            teach.learn(small.config(), lessons_of(), small.scratch(self) / "new.pt", 1, small.silent, wider=4)
+
+    def test_with_a_teacher_the_blur_is_what_the_teacher_says(self):
+        """What was done to the picture does not count then, and the odd places count as before."""
+        logits, targets = torch.zeros(2, 2, 4, 4), torch.zeros(2, 2, 4, 4)
+        targets[0, 0] = 1
+        teacher = torch.full((2, 2, 4, 4), 3.0)
+        before = lessons.loss_of(logits, targets, teacher)
+        targets[:, 1] = 1
+        torch.testing.assert_close(lessons.loss_of(logits, targets, teacher), before)
+        logits[:, 1] = 3
+        torch.testing.assert_close(before - lessons.loss_of(logits, targets, teacher), torch.tensor(3 * lessons.BLUR))
+        logits[:, 0] = torch.where(targets[:, 0] == 1, 9.0, -9.0)
+        self.assertLess(float(lessons.loss_of(logits, targets, teacher)), 1e-3)
+
     def test_a_package_without_a_lookout_ends_with_a_sentence(self):
         folder = small.scratch(self)
         for content in (None, "{}"):
@@ -123,7 +160,7 @@ class Taught(unittest.TestCase):
         first = lookout.as_json(network, 0.65)["layers"][0]
         values = np.frombuffer(base64.b64decode(first["weights"]), "<f4")
         np.testing.assert_array_equal(values, network.layers[0].weight.detach().numpy().ravel())
-        self.assertEqual((first["inputs"], first["outputs"], first["stride"]), lookout.LAYERS[0])
+        self.assertEqual((first["inputs"], first["outputs"], first["stride"]), (8, lookout.WIDTHS[0], lookout.STRIDES[0]))
 
 
 if __name__ == "__main__":

@@ -40,17 +40,39 @@ def spheres(rng, cell, x, y, radius, weight, shell=0.0, points=50):
 
 
 def nucleus(rng, cell):
-    """Chromatin or a nuclear protein: grain from fine to coarse, nucleoli left out or not, a soft or a sharp border."""
+    """Chromatin or a nuclear protein: grain from fine to coarse, flat or domed, nucleoli left out raggedly, as sharp discs or not, at times
+    with condensed spots, a soft or a sharp border."""
     scene = cell.scene
     soft = log_uniform(rng, 0.1, 0.6)
-    inside = 1 / (1 + np.exp(np.clip(cell.fine(cell.from_nucleus) / soft, -30, 30)))
+    depth = cell.fine(cell.from_nucleus)
+    inside = sigmoid(-depth / soft)
+    if rng.random() < 0.4:  # thinner towards the border, as a lens is
+        inside = inside * np.sqrt(np.clip(-depth / cell.nucleus_radius, 0, 1) + 0.02) ** rng.uniform(0, 1)
     grain = texture(rng, scene, log_uniform(rng, 0.2, 1.5), rng.uniform(1.5, 6), rng.uniform(0.03, 0.7))
     holes = 1.0
-    if rng.random() < 0.75:
+    if rng.random() < 0.5:
         spots = noise_field(rng, scene.size, scene.step, 0, rng.uniform(0.9, 2), rng.uniform(3, 6))
-        deep = rng.uniform(0.2, 1)
-        holes = 1 - deep / (1 + np.exp(np.clip(-(spots - rng.uniform(1.0, 2.2)) * rng.uniform(5, 15), -30, 30)))
+        holes = 1 - rng.uniform(0.2, 1) * sigmoid((spots - rng.uniform(1.0, 2.2)) * rng.uniform(5, 15))
+    elif rng.random() < 0.5:
+        holes = 1 - rng.uniform(0.2, 1) * discs(rng, cell, int(rng.integers(1, 7)), (0.4, 1.8))
+    if rng.random() < 0.2:
+        grain = grain * (1 + rng.uniform(0.2, 1.2) * discs(rng, cell, int(rng.integers(3, 25)), (0.25, 0.7)))
     cell.volume(inside * grain * holes)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(np.clip(-x, -30, 30)))
+
+
+def discs(rng, cell, count, radius):
+    """1 within round spots in the nucleus, 0 elsewhere, on the scene's grid; radius: least and largest in µm."""
+    scene = cell.scene
+    yy, xx = (np.mgrid[: scene.size, : scene.size] + 0.5) * scene.step
+    picture = np.zeros((scene.size, scene.size), np.float32)
+    x, y = cell.scatter(rng, cell.from_nucleus < -0.5, count)
+    for cx, cy in zip(x.ravel(), y.ravel()):
+        picture = np.maximum(picture, sigmoid((log_uniform(rng, *radius) - np.hypot(xx - cx, yy - cy)) / 0.1))
+    return picture
 
 
 def nucleoli(rng, cell):
@@ -136,10 +158,10 @@ def cisternae(rng, cell):
 
 
 def ribbons(rng, cell):
-    """Four to sixty winding pieces, in a heap or a crescent."""
+    """One to sixty winding pieces, in a heap or a crescent."""
     scene = cell.scene
     spread = cell.nucleus_radius * rng.uniform(0.15, 0.5)
-    pieces = int(log_uniform(rng, 4, 60))
+    pieces = int(log_uniform(rng, 1, 61))
     around = cell.flank + rng.normal(0, rng.uniform(0.1, 0.6), (pieces, 1))
     out = cell.nucleus_radius * rng.uniform(0.95, 1.3) + np.abs(rng.normal(0, 1, (pieces, 1))) * spread * 0.6
     crescent = rng.random() < 0.5
@@ -187,7 +209,7 @@ def endosome(rng, cell):
 
 def mitochondria(rng, cell):
     """Threads of 0.2-0.5 µm across and 0.3-16 µm long, outward or tangled, about the nucleus, or broken into grains."""
-    count = int(log_uniform(rng, 30, 260))
+    count = int(log_uniform(rng, 12, 260))
     length = log_uniform(rng, 1.0, 16)
     reach = cell.radius * log_uniform(rng, 0.15, 1.5)
     x, y = cell.scatter(rng, cell.cytoplasm * np.exp(-np.maximum(cell.from_nucleus, 0) / reach) * (cell.edge > 0.5), count)
@@ -241,7 +263,7 @@ def microtubules(rng, cell):
     else:
         x, y = cell.scatter(rng, cell.body * np.exp(-np.abs(cell.from_nucleus) / (cell.radius * log_uniform(rng, 0.15, 1))), count)
         direction = np.arctan2(y - cell.ny, x - cell.nx) + rng.normal(0, rng.uniform(0.3, 2), x.shape)
-    bow = rng.normal(0, rng.uniform(0, 0.1), x.shape)
+    bow = rng.normal(0, rng.uniform(0, 0.2), x.shape)
     x, y = tubes(rng, cell, x, y, direction, rng.uniform(0.8, 2.2) * cell.radius, log_uniform(rng, 8, 400), bow=bow)
     inside = cell.at(cell.body & (cell.edge > 0.2), x, y) > 0
     kept = inside * (np.cumsum(~inside, 1) < 8)  # a filament that has left does not come back

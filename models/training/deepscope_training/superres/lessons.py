@@ -9,9 +9,10 @@ from .. import camera
 from .lookout import STRIDE, prepared, score
 
 CROP = 96  # camera pixels a side in a lesson
-FIGURES, PATTERNS = 4000, 500  # drawn once
+FIGURES, PATTERNS = 12000, 1000  # drawn once
 FIGURE_BRIGHTNESS = (0.2, 1.2)  # of the brightest structure
 BLUR_UM = (1.2, 4.0)
+BLUR = 0.1  # weight of the difference from a teacher's log odds of blur
 
 
 class Lessons:
@@ -106,14 +107,16 @@ class Lessons:
         return torch.where(eight, camera.requantise(image), image)
 
 
-def loss_of(logits, targets):
-    """Binary cross-entropy of the places that were asked, and of the whole picture's scores."""
+def loss_of(logits, targets, teacher=None):
+    """Binary cross-entropy of the places that were asked, and of the whole picture's scores. teacher: log odds like `logits`, of which those of blur are what is
+    wanted instead (mean absolute difference of the places)."""
     asked, wanted = ~torch.isnan(targets), torch.nan_to_num(targets)
     each = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
-    parts = [(asked[:, k] & (wanted[:, k] == value), each[:, k]) for k in (0, 1) for value in (0, 1)]
+    kinds = (0, 1) if teacher is None else (0,)
+    parts = [(asked[:, k] & (wanted[:, k] == value), each[:, k]) for k in kinds for value in (0, 1)]
     places = sum((loss * here).sum() / here.sum().clamp(min=1) for here, loss in parts) / 2
-    whole = 0
-    for k, found in enumerate(score(logits)):
+    whole = 0 if teacher is None else BLUR * functional.l1_loss(logits[:, 1], teacher[:, 1])
+    for k, found in enumerate(score(logits)[: len(kinds)]):
         here = asked[:, k].flatten(1).any(1)
-        whole = whole + functional.binary_cross_entropy_with_logits(found[here], wanted[here, k].flatten(1).amax(1))
-    return places + 0.5 * whole
+        whole = whole + 0.5 * functional.binary_cross_entropy_with_logits(found[here], wanted[here, k].flatten(1).amax(1))
+    return places + whole

@@ -17,8 +17,8 @@ from torch.nn import functional
 from ..errors import TrainingError
 
 STRIDE = 8  # camera pixels along a place
-#: channels in, channels out, stride of the 3 × 3 convolutions; the first sees four pixels, each twice, as channels
-LAYERS = ((8, 32, 1), (32, 48, 2), (48, 48, 1), (48, 64, 2), (64, 64, 1), (64, 64, 1))
+STRIDES = (1, 2, 1, 2, 1, 1)  # of the 3 × 3 convolutions
+WIDTHS = (32, 48, 48, 64, 64, 64)  # channels that they give; the first sees four pixels, each twice, as channels
 PERCENTILES = (1.0, 99.9)
 METHOD = (
     "Of a camera picture x, y = clip((x - p1) / (p99.9 - p1 + 1e-6), -1, 2) with its percentiles; channels: y at (0,0), (0,1), (1,0), (1,1) of every "
@@ -31,12 +31,12 @@ METHOD = (
 class Lookout(nn.Module):
     """Without `folded`, every convolution is followed by batch normalisation, which `fold` puts into its weights."""
 
-    def __init__(self, folded=False):
+    def __init__(self, folded=False, widths=WIDTHS):
         super().__init__()
-        self.folded = folded
-        self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in LAYERS)
-        self.norms = nn.ModuleList(nn.Identity() if folded else nn.BatchNorm2d(o) for _, o, _ in LAYERS)
-        self.head = nn.Conv2d(LAYERS[-1][1], 2, 1)
+        self.folded, self.widths = folded, tuple(widths)
+        self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in zip((8, *widths), widths, STRIDES))
+        self.norms = nn.ModuleList(nn.Identity() if folded else nn.BatchNorm2d(o) for o in widths)
+        self.head = nn.Conv2d(widths[-1], 2, 1)
 
     def forward(self, x):
         """x: (B, 2, Y, X) as `prepared` gives it, sides multiples of STRIDE → log odds (B, 2, Y / STRIDE, X / STRIDE)."""
@@ -49,7 +49,7 @@ class Lookout(nn.Module):
         """The same network without batch normalisation, for use."""
         if self.folded:
             return self.eval()
-        plain = Lookout(folded=True)
+        plain = Lookout(folded=True, widths=self.widths)
         with torch.no_grad():
             plain.head.load_state_dict(self.head.state_dict())
             for target, layer, norm in zip(plain.layers, self.layers, self.norms):
@@ -57,6 +57,20 @@ class Lookout(nn.Module):
                 target.weight.copy_(layer.weight * gain[:, None, None, None])
                 target.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
         return plain.eval()
+
+    def wider(self, more):
+        """The same answers from a folded network with `more` channels in every layer: they begin with random weights, and nothing listens to them yet."""
+        found = Lookout(folded=True, widths=[width + more for width in self.widths])
+        with torch.no_grad():
+            for wide, layer in zip([*found.layers, found.head], [*self.layers, self.head]):
+                outputs, inputs = layer.weight.shape[:2]
+                if wide is not found.head:
+                    nn.init.kaiming_normal_(wide.weight)
+                wide.weight[:outputs] = 0
+                wide.weight[:outputs, :inputs] = layer.weight
+                wide.bias.zero_()
+                wide.bias[:outputs] = layer.bias
+        return found.eval()
 
 
 def prepared(images):
@@ -83,8 +97,8 @@ def score(logits):
 def as_json(network, pixel):
     """A folded network for the application, taught with inputs of `pixel` µm."""
     layers = [
-        {"inputs": i, "outputs": o, "stride": stride, "weights": encoded(layer.weight), "bias": encoded(layer.bias)}
-        for (i, o, stride), layer in zip(LAYERS, network.layers)
+        {"inputs": layer.in_channels, "outputs": layer.out_channels, "stride": layer.stride[0], "weights": encoded(layer.weight), "bias": encoded(layer.bias)}
+        for layer in network.layers
     ]
     head = {"weights": encoded(network.head.weight), "bias": encoded(network.head.bias)}
     return {"method": METHOD, "pixel_size_um": pixel, "layers": layers, "head": head}
@@ -92,16 +106,16 @@ def as_json(network, pixel):
 
 def read(path):
     """The folded network that `as_json` wrote into the file `path`."""
-    network = Lookout(folded=True)
     try:
         made = json.loads(path.read_text(encoding="utf-8"))
+        network = Lookout(folded=True, widths=[layer["outputs"] for layer in made["layers"]])
         with torch.no_grad():
             for part, kept in zip([*network.layers, network.head], [*made["layers"], made["head"]], strict=True):
                 for name, tensor in (("weights", part.weight), ("bias", part.bias)):
                     tensor.copy_(torch.from_numpy(np.frombuffer(base64.b64decode(kept[name]), "<f4").copy()).view_as(tensor))
     except Exception as error:  # a missing file, or whatever reading a damaged one raises
         raise TrainingError(f"{path} holds no lookout of this design.") from error
-    return network
+    return network.eval()
 
 
 def encoded(tensor):

@@ -13,7 +13,7 @@ from ..package import put, sha256
 from ..train import answering
 from . import oddities
 from .lessons import FIGURES, PATTERNS, Lessons, loss_of
-from .lookout import Lookout, as_json, read
+from .lookout import WIDTHS, Lookout, as_json, read
 
 STEPS, BATCH, RATE, WARM_UP = 7000, 24, 4e-3, 100
 RATE_AGAIN = 1e-3  # without batch normalisation
@@ -39,18 +39,24 @@ def drawings(config, size):
     return np.stack([oddities.figure(rng, pixel) for _ in range(FIGURES)]), np.stack([oddities.pattern(rng, pixel, size) for _ in range(PATTERNS)])
 
 
-def learn(config, lessons, path, steps, report, initial=None, precision=None):
+def learn(config, lessons, path, steps, report, initial=None, precision=None, wider=0, blur=None):
     """The taught network, from `path` on where that is there; else from the lookout of the package `initial`, whose batch normalisation is in its weights already,
-    or from random weights. precision: in which the convolutions compute."""
+    with `wider` more channels in every layer; or from random weights. precision: in which the convolutions compute. blur: a package whose lookout's opinion of
+    blur is learned instead of what was done to the picture; it is well tried, and oddities are what there is to learn."""
     torch.manual_seed(config.seed)
-    network, step, kept = read(Path(initial) / "lookout.json") if initial else Lookout(), 0, None
+    step, kept = 0, None
     if path.exists():
         kept = states.load(path, "lookout", ("net", "opt", "step"))
         try:
-            network = Lookout(folded="norms.0.weight" not in kept["net"])
+            network = Lookout("norms.0.weight" not in kept["net"], kept.get("widths", WIDTHS))
             network.load_state_dict(kept["net"])
         except RuntimeError as error:
             raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
+    elif wider and not initial:
+        raise TrainingError("Only a lookout that there is can be made wider: name its package with --initial.")
+    else:
+        network = read(Path(initial) / "lookout.json").wider(wider) if initial else Lookout()
+    teacher = read(Path(blur) / "lookout.json") if blur else None
     network = network.to(memory_format=torch.channels_last).train()
     answer = answering(network, "cpu", precision or "float32")
     peak = RATE_AGAIN if network.folded else RATE
@@ -64,7 +70,7 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None):
         for group in optimiser.param_groups:
             group["lr"] = peak * min(1, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
         inputs, targets, _ = lessons.batch(BATCH)
-        loss = loss_of(answer(inputs), targets)
+        loss = loss_of(answer(inputs), targets, teacher and teacher(inputs).detach())
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -72,18 +78,18 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None):
         step += 1
         if step % KEEP_EVERY == 0 or step == steps:
             report(f"Lookout: step {step} of {steps}, loss {float(loss):.3f}, {time.monotonic() - begun:.0f} s.")
-            states.save(path, {"net": network.state_dict(), "opt": optimiser.state_dict(), "step": step})
+            states.save(path, {"net": network.state_dict(), "opt": optimiser.state_dict(), "step": step, "widths": network.widths})
     return network.eval()
 
 
-def run(config, work, pool_folder, out, report=print, steps=None, initial=None, precision=None):
+def run(config, work, pool_folder, out, report=print, steps=None, initial=None, precision=None, wider=0, blur=None):
     """Teach (`learn`), write `lookout.json`, and name it in the package's description, which must be there."""
     import yaml
 
     out = Path(out)
     low = fields(config, pool_folder)
     lessons = Lessons(low, *drawings(config, low.shape[1]), config.optics.input.pixel, config.camera)
-    network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report, initial, precision)
+    network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report, initial, precision, wider, blur)
     text = json.dumps(as_json(network.fold(), config.optics.input.pixel), ensure_ascii=False) + "\n"
     put(out / "lookout.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
     with writing(out / "rdf.yaml"):
