@@ -2,7 +2,9 @@
  * How an image comes to the grid of a network that tells what it shows, exactly as it is evaluated (localization/batches.on_grid; PyTorch's
  * `interpolate`, bilinear with antialiasing): a triangle as wide as two pixels of the coarser of both grids, its weights cut off at the edges and made to sum to one.
  */
+
 import type { Pixels } from '#shared/image/frame.ts'
+import type { Plane } from '#shared/image/plane.ts'
 import { resampledLength } from './resample.ts'
 
 interface Taps {
@@ -24,12 +26,6 @@ function triangleTaps(length: number, wanted: number): Taps {
     return row.map((weight) => weight / sum)
   })
   return { starts, weights }
-}
-
-export interface Plane {
-  readonly width: number
-  readonly height: number
-  readonly data: Float32Array
 }
 
 /** `ratio`: grid pixel / image pixel; 1 copies. */

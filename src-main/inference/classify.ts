@@ -1,7 +1,9 @@
 /** A plane through a network that tells what it shows, window by window. Plain arithmetic; what runs a window is handed in. */
+
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
-import { onGrid, type Plane } from './area-resample.ts'
+import { cut, type Plane } from '#shared/image/plane.ts'
+import { onGrid } from './area-resample.ts'
 import type { TensorDescription } from './bioimage-io/description.ts'
 import type { Classifier } from './classifier.ts'
 import type { ClassifiedGrid, ClassifiedWindow } from './inference.ts'
@@ -45,7 +47,7 @@ export async function* classifyPlane(
   for (const y of rows) {
     for (const x of columns) {
       const place = { x: x.from, y: y.from, width: x.to - x.from, height: y.to - y.from }
-      const outputs = await answer(model, cut(grid, place), run)
+      const outputs = await answer(model, cut(grid, place.x, place.y, place.width, place.height), run)
       const values = (index: number | null, count: number) => (index === null ? null : checked(model, outputs[index], index, count))
       const probabilities = values(classifier.probabilities, classes.length) as NdArray
       refuseOdds(model, probabilities)
@@ -83,7 +85,7 @@ function middle(plane: Plane, { smallest, step }: Classifier, model: NetworkMode
     throw new AppError('OutOfRange', message, { model: model.id })
   }
   const [left, top] = [(plane.width - width) >> 1, (plane.height - height) >> 1]
-  const found = cut(plane, { x: left, y: top, width, height })
+  const found = cut(plane, left, top, width, height)
   if (!found.data.every(Number.isFinite)) throw notFinite()
   return { ...found, left, top, columns: plane.width, rows: plane.height }
 }
@@ -94,15 +96,6 @@ function parts(length: number, { smallest, step }: Classifier): { readonly from:
   const count = Math.max(1, Math.min(Math.round(length / windowSide), Math.floor(length / (smallest + step))))
   const border = (i: number) => Math.round((i * units) / count) * step
   return Array.from({ length: count }, (_, i) => ({ from: border(i), to: border(i + 1) }))
-}
-
-function cut(plane: Plane, { x, y, width, height }: Place): Plane {
-  const data = new Float32Array(width * height)
-  for (let row = 0; row < height; row++) {
-    const start = (y + row) * plane.width + x
-    data.set(plane.data.subarray(start, start + width), row * width)
-  }
-  return { width, height, data }
 }
 
 async function answer(model: NetworkModel, { width, height, data }: Plane, run: RunTensors): Promise<readonly NdArray[]> {

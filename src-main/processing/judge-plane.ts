@@ -1,4 +1,5 @@
 /** What the instruments of trust say of a plane of a file, or of a window in the middle of one that is too large for them. */
+import { cut } from '#shared/image/plane.ts'
 import type { Training } from '../analysis/trust/training.ts'
 import type { Band, Prediction } from '../inference/inference.ts'
 import type { Work } from './enhanced-writer.ts'
@@ -82,20 +83,11 @@ function sharedBorder(wanted: number, least: number, most: number, ratio: number
 /** The window of a band's rows. */
 export function windowOf({ x, y }: JudgedWindow, band: Band, before: Picture, { width, height, image, scale }: Prediction): Pair {
   const top = y.gridStart - band.from
-  const result = (data: Float32Array) => cropped({ width, height, data }, x.gridStart, top, x.gridLength, y.gridLength)
+  const result = (data: Float32Array) => cut({ width, height, data }, x.gridStart, top, x.gridLength, y.gridLength)
   const after = result(image)
   return {
-    before: cropped(before, x.start, y.start - band.firstRow, x.length, y.length),
+    before: cut(before, x.start, y.start - band.firstRow, x.length, y.length),
     after,
     scale: scale ? (result(scale).data as Float32Array) : null,
   }
-}
-
-function cropped({ width, data }: Picture, left: number, top: number, columns: number, rows: number): Picture {
-  const result = new (data.constructor as new (length: number) => Picture['data'])(columns * rows)
-  for (let row = 0; row < rows; row++) {
-    const start = (top + row) * width + left
-    result.set(data.subarray(start, start + columns), row * columns)
-  }
-  return { width: columns, height: rows, data: result }
 }

@@ -1,11 +1,8 @@
 /** One plane in memory, and work on it in slices, so that the host stays quick while a large one is prepared for looking. */
 import type { Pixels } from '#shared/image/frame.ts'
+import type { PlaneOf } from '#shared/image/plane.ts'
 
-export interface Picture {
-  readonly width: number
-  readonly height: number
-  readonly data: Pixels
-}
+export type Picture = PlaneOf<Pixels>
 
 /** A person is shown no more pixels a side. */
 export const largestLook = 2048

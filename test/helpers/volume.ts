@@ -1,7 +1,8 @@
 /** Points in a volume as a microscope shows them at any focus: image formation of docs/optics.md, summed height by height. */
-import type { Plane } from '#main/analysis/trust/plane.ts'
+
 import type { FocusOptics } from '#main/analysis/trust/through-focus.ts'
 import { signed, transformFor } from '#main/analysis/trust/transform.ts'
+import type { Plane } from '#shared/image/plane.ts'
 import { cutoff, transferAt } from '#shared/optics.ts'
 
 export interface Emitter {

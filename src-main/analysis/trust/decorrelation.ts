@@ -7,7 +7,8 @@
  *
  * and needs only the radial sums of |I| and |I|². High-pass filters 1 − exp(−2π²σ²k²), radial as well, bring fine structure forward.
  */
-import { cut, mean, type Plane } from './plane.ts'
+import { cut, type Plane } from '#shared/image/plane.ts'
+import { mean } from './plane.ts'
 import { signed, transformFor, transformLength } from './transform.ts'
 
 export interface Decorrelation {

@@ -1,11 +1,12 @@
 /** Instrument 2: whether the input looks like what the network was trained on; tells noise, saturation and foreign structure. */
 import type { Pixels } from '#shared/image/frame.ts'
+import { cut, type Plane } from '#shared/image/plane.ts'
 import type { Reading, Reason } from '#shared/trust.ts'
 import { featureCount, features, tileSide } from './features.ts'
 import { limits, oddLimit } from './limits.ts'
 import { blurredness, oddAllOver, oddest, type Sighting } from './lookout.ts'
 import type { Finding } from './metadata-guard.ts'
-import { cut, type Plane, percentileOf } from './plane.ts'
+import { percentileOf } from './plane.ts'
 import type { InputStatistics, Training } from './training.ts'
 
 /** Directions are in the features but not in the score: how far a specimen is aligned is no reason to distrust a picture of it. */

@@ -3,7 +3,8 @@
  * models/training/deepscope_training/statistics.py (`METHOD`), which computes the same of the training inputs; test/cases/trust holds values
  * that both must give.
  */
-import { type Plane, percentileOf } from './plane.ts'
+import type { Plane } from '#shared/image/plane.ts'
+import { percentileOf } from './plane.ts'
 import { signed, transformFor } from './transform.ts'
 
 /** Side of a tile, camera pixels. */

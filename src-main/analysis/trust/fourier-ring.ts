@@ -1,5 +1,6 @@
 /** Fourier ring correlation of two pictures of the same thing (Saxton & Baumeister 1982; threshold 1/7, Nieuwenhuizen et al. 2013). */
-import { cut, mean, type Plane } from './plane.ts'
+import { cut, type Plane } from '#shared/image/plane.ts'
+import { mean } from './plane.ts'
 import { signed, transformFor, transformLength } from './transform.ts'
 
 export interface FourierRing {

@@ -2,13 +2,15 @@
  * The instruments on a picture of which a network told what it shows. Three of the six can speak of a name: metadata, distribution, and how sure and how
  * much at home the network is; there is no picture to explain, resolve or measure. Pure arithmetic: runs in the thread of the others.
  */
+
+import { cut, type Plane } from '#shared/image/plane.ts'
 import type { Reading, Reason, TrustReport } from '#shared/trust.ts'
 import { distribution, unfamiliarity } from './distribution.ts'
 import { noExplanation } from './explanation.ts'
 import { tileSide } from './features.ts'
 import { type Picture, saturation, statisticsFor } from './judge.ts'
 import { type Finding, metadataGuard } from './metadata-guard.ts'
-import { cut, type Plane, planeOf } from './plane.ts'
+import { planeOf } from './plane.ts'
 import type { PictureFacts, Training } from './training.ts'
 import { reportOf } from './verdict.ts'
 

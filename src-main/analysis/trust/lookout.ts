@@ -3,8 +3,10 @@
  * (models/training/deepscope_training/lookout.py, which this repeats; test/cases/trust holds values that both must give). Pure arithmetic: it
  * takes some 17,000 multiplications a camera pixel.
  */
+
+import { cut, type Plane } from '#shared/image/plane.ts'
 import { convolved, type Layer, type Stack } from './convolution.ts'
-import { cut, type Plane, percentileOf } from './plane.ts'
+import { percentileOf } from './plane.ts'
 
 export interface Lookout {
   /** Of the inputs it was taught with. */

@@ -1,10 +1,11 @@
 /** The instruments' results as pictures to lay over the field. */
 import { bytesOf } from '#shared/image/frame.ts'
+import type { Plane } from '#shared/image/plane.ts'
 import type { TrustMap } from '#shared/trust.ts'
 import type { Unfamiliarity } from './distribution.ts'
 import { limits, oddLimit } from './limits.ts'
 import type { Sighting } from './lookout.ts'
-import { type Plane, percentileOf } from './plane.ts'
+import { percentileOf } from './plane.ts'
 import type { Explanation } from './squirrel.ts'
 
 function map(of: Pick<TrustMap, 'id' | 'instrument' | 'label' | 'meaning' | 'unit'>, picture: Plane, low: number, high: number): TrustMap {

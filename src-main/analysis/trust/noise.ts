@@ -1,5 +1,6 @@
 /** The noise of a picture from the picture itself: variance = ground + slope · value, as shot noise and read noise give. */
-import { type Plane, percentileOf } from './plane.ts'
+import type { Plane } from '#shared/image/plane.ts'
+import { percentileOf } from './plane.ts'
 import { blur } from './smooth.ts'
 
 export interface NoiseModel {

@@ -1,7 +1,8 @@
 /** Copies of a picture that a trustworthy network answers alike, and how each answer is brought back. */
+
+import type { Plane } from '#shared/image/plane.ts'
 import type { NoiseModel } from './noise.ts'
 import { varianceAt } from './noise.ts'
-import type { Plane } from './plane.ts'
 
 export interface Perturbation {
   readonly name: string

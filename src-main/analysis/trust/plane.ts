@@ -1,24 +1,9 @@
 /** Pictures as the trust instruments take them: real numbers in rows. */
 import type { Pixels } from '#shared/image/frame.ts'
-
-/** `data.length === width * height`, row by row from the top left. */
-export interface Plane {
-  readonly width: number
-  readonly height: number
-  readonly data: Float32Array
-}
+import { cut, type Plane } from '#shared/image/plane.ts'
 
 export function planeOf(width: number, height: number, data: Pixels): Plane {
   return { width, height, data: data instanceof Float32Array ? data : Float32Array.from(data) }
-}
-
-export function cut({ width: stride, data }: Plane, left: number, top: number, width: number, height: number): Plane {
-  const part = new Float32Array(width * height)
-  for (let y = 0; y < height; y++) {
-    const from = (top + y) * stride + left
-    part.set(data.subarray(from, from + width), y * width)
-  }
-  return { width, height, data: part }
 }
 
 /** The middle of a picture, at most `longest` pixels wide and high; the picture itself where it fits. */

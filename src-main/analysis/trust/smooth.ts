@@ -1,5 +1,5 @@
 /** Blurring by a Gaussian and averaging to a coarser grid. */
-import type { Plane } from './plane.ts'
+import type { Plane } from '#shared/image/plane.ts'
 
 /** The integral of a Gaussian of unit sum over each pixel, so that a width of 0 is no blur at all. */
 export function gaussianKernel(sigma: number): Float64Array {

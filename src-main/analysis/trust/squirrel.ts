@@ -6,9 +6,11 @@
  * A noisy input cannot be explained fully even by the truth: the ceiling of RSP is sqrt(1 − noise variance / input variance). It sees nothing
  * that is finer than the input's optics pass, nor what is wrong with the input itself.
  */
+
+import type { Plane } from '#shared/image/plane.ts'
 import { minimise } from './brent.ts'
 import { type NoiseModel, varianceAt } from './noise.ts'
-import { moments, type Plane } from './plane.ts'
+import { moments } from './plane.ts'
 import { averaged, blur, gaussianKernel } from './smooth.ts'
 
 export interface Explanation {

@@ -6,9 +6,10 @@
  * focus at 0. Planes near the input's own are left out: there a network may simply repeat its input. A confocal plane is a section of the specimen
  * already, so it is blurred by H(d) and the planes are added.
  */
+
+import { cut, type Plane } from '#shared/image/plane.ts'
 import { cutoff, radialBins, TransferTables } from '#shared/optics.ts'
 import type { NoiseModel } from './noise.ts'
-import { cut, type Plane } from './plane.ts'
 import { averaged } from './smooth.ts'
 import { type Explanation, explain } from './squirrel.ts'
 import { signed, transformFor, transformLength } from './transform.ts'

@@ -1,6 +1,6 @@
 /** Two-dimensional transforms of real pictures whose sides have no prime factor above 5. */
 import { BatchFft } from '#shared/fft.ts'
-import type { Plane } from './plane.ts'
+import type { Plane } from '#shared/image/plane.ts'
 
 /** Column by column: element (kx, ky) at kx·height + ky; X = Σ x exp(−2πi(kx·x/width + ky·y/height)), unscaled. */
 export interface Spectrum {

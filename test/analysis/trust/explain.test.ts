@@ -2,9 +2,9 @@
 import { describe, expect, test } from 'vitest'
 import { minimise } from '#main/analysis/trust/brent.ts'
 import { noiseOf, noiseOfPair, varianceAt } from '#main/analysis/trust/noise.ts'
-import type { Plane } from '#main/analysis/trust/plane.ts'
 import { averaged } from '#main/analysis/trust/smooth.ts'
 import { explain, unexplained } from '#main/analysis/trust/squirrel.ts'
+import type { Plane } from '#shared/image/plane.ts'
 import { gaussian, normals, plane } from './pictures.ts'
 
 const quiet = { ground: 1e-6, slope: 0, least: 1e-6 }

@@ -1,7 +1,7 @@
 /** Pictures by formula, and seeded noise. */
 
-import type { Plane } from '#main/analysis/trust/plane.ts'
 import { Random } from '#main/devices/simulated/random.ts'
+import type { Plane } from '#shared/image/plane.ts'
 
 export function plane(size: number, value: (x: number, y: number) => number): Plane {
   return { width: size, height: size, data: Float32Array.from({ length: size * size }, (_, i) => value(i % size, Math.floor(i / size))) }

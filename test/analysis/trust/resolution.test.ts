@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { decorrelation } from '#main/analysis/trust/decorrelation.ts'
 import { fourierRing } from '#main/analysis/trust/fourier-ring.ts'
-import type { Plane } from '#main/analysis/trust/plane.ts'
 import { blur } from '#main/analysis/trust/smooth.ts'
+import type { Plane } from '#shared/image/plane.ts'
 import { normals, plane } from './pictures.ts'
 
 const size = 256

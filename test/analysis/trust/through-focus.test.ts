@@ -1,8 +1,8 @@
 /** A refocused stack brought back through the optics. Expected values come from the image formation of docs/optics.md, summed directly. */
 import { describe, expect, test } from 'vitest'
-import type { Plane } from '#main/analysis/trust/plane.ts'
 import { backAtFocus, explainStack, type FocusOptics, judgedDistances, type RefocusedStack } from '#main/analysis/trust/through-focus.ts'
 import { transformFor } from '#main/analysis/trust/transform.ts'
+import type { Plane } from '#shared/image/plane.ts'
 import { type Emitter, seenAt } from '#test/helpers/volume.ts'
 import { normals } from './pictures.ts'
 

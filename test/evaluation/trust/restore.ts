@@ -1,7 +1,9 @@
 /** The classical results that a network must beat: interpolation, smoothing, and Richardson & Lucy's deconvolution, each at its best. */
-import { cut, type Plane, pearson } from '#main/analysis/trust/plane.ts'
+
+import { pearson } from '#main/analysis/trust/plane.ts'
 import { blur } from '#main/analysis/trust/smooth.ts'
 import { resampleRow, tapsOf } from '#main/inference/resample.ts'
+import { cut, type Plane } from '#shared/image/plane.ts'
 
 /** Share of the truth's variance that a picture does not show, whatever its brightness: 1 − r². Of flat truth: the picture's own variance. */
 export function lack(picture: Float32Array, truth: Float32Array, scale: number): number {
