@@ -137,13 +137,23 @@ class TwoPaths(unittest.TestCase):
         module = calibrate.Calibrated(made, 2.0, "energy", torch.zeros(9, 20), torch.eye(20)).eval()
         x = torch.randn(2, 1, 64, 96)
         with torch.no_grad():
-            logits, embedding = made(x)
+            turned = [flipped for seen in (x, x.transpose(2, 3)) for flipped in (seen, seen.flip(2), seen.flip(3), seen.flip(2, 3))]
+            logits, embedding = (sum(each) / 8 for each in zip(*map(made, turned)))
             probabilities, shown, maps, novelty = module(x)
         self.assertEqual(tuple(maps.shape), (2, 9, 4, 6))
         self.assertTrue(torch.allclose(maps.mean((2, 3)), logits, atol=1e-4))
         self.assertTrue(torch.allclose(shown, embedding, atol=1e-4))
         self.assertTrue(torch.allclose(probabilities, torch.softmax(logits / 2, 1), atol=1e-5))
         self.assertTrue(torch.allclose(novelty[:, 0], -torch.logsumexp(logits, 1), atol=1e-5))
+
+    def test_which_way_the_camera_was_mounted_does_not_matter(self):
+        module = calibrate.Calibrated(network(tiny()), 2.0, "energy", torch.zeros(9, 20), torch.eye(20)).eval()
+        x = torch.randn(1, 1, 64, 96)
+        with torch.no_grad():
+            straight = module(x)
+            for turn, back in ((lambda v: v.flip(2), lambda v: v.flip(2)), (lambda v: v.transpose(2, 3).flip(3), lambda v: v.flip(3).transpose(2, 3))):
+                for one, other in zip(straight, module(turn(x))):
+                    torch.testing.assert_close(back(other) if other.dim() == 4 else other, one, rtol=1e-4, atol=1e-4)
 
     def test_paths_see_each_other(self):
         """What one path finds in the first stage reaches the other: the plain path's last maps change when the residual path's first convolution does."""

@@ -14,6 +14,7 @@ from torch import nn
 from .. import package, pool, states
 from ..errors import TrainingError
 from . import baseline, batches, organelles, scores, simulate
+from .networks import EveryWay
 
 SCORES = ("one minus probability", "energy", "mahalanobis")
 FILE = "calibration.pt"
@@ -24,19 +25,17 @@ SHRINKAGE = 0.05  # of the covariance towards its mean variance
 
 
 class Calibrated(nn.Module):
-    """The network as it is shipped. Normalised images (B, 1, Y, X) → probabilities (B, C), embedding (B, D), class activation maps
+    """The network as it is shipped, asked in every orientation. Normalised images (B, 1, Y, X) → probabilities (B, C), embedding (B, D), class activation maps
     (B, C, Y/16, X/16) whose mean over the places are the logits, and novelty (B, 1): the larger, the less like any of the places."""
 
     def __init__(self, network, temperature, score, means, whitening):
         super().__init__()
-        self.network, self.score = network, score
+        self.network, self.score = EveryWay(network), score
         for name, value in (("temperature", temperature), ("means", means), ("whitening", whitening)):
             self.register_buffer(name, torch.as_tensor(value, dtype=torch.float32))
 
     def forward(self, x):
-        maps = self.network.scaled(self.network.features(x))
-        activation = self.network.evidence(maps)
-        logits, embedding = activation.mean((2, 3)), maps.mean((2, 3))
+        logits, embedding, activation = self.network(x)
         probabilities = torch.softmax(logits / self.temperature, 1)
         return probabilities, embedding, activation, self.novelty(logits, probabilities, embedding)
 
@@ -104,13 +103,14 @@ def training_cells(config, folder):
 def fit(config, network, folder, report=print):
     """Everything that `Calibrated` needs, and how it was chosen: a dictionary to be kept."""
     classes = len(organelles.NAMES)
+    every = EveryWay(network).eval()
     x, labels = training_cells(config, folder)
-    _, embedding = outputs(network, x)
+    _, embedding = outputs(every, x)
     means, whitening = fit_gaussians(embedding, labels, classes)
     rival = baseline.Histogram.fit(x, labels, classes).state()
     x, labels = pictures(config, range(simulate.FIRST_FRESH, simulate.FIRST_FRESH + FRESH))
     x, labels = x[labels >= 0], labels[labels >= 0]
-    logits, _ = outputs(network, x)
+    logits, _ = outputs(every, x)
     temperature = fit_temperature(logits, labels)
     odd = {}
     for number, family in enumerate(organelles.ODD_VALIDATION, 1):

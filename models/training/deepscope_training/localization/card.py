@@ -78,7 +78,7 @@ def write(config, result, out):
 (`crossvalidate`, models/training/README.md). What the papers report there says nothing about this network.
 
 Names the place of one labelled protein in cultured cells: {', '.join(NAMES)}, or none of them. The two-path network of Tahir et al. with {result['parameters']:,} parameters;
-{result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock, seed {result['training']['seed']}. Four outputs: probabilities (temperature
+asked about every picture in its eight orientations, whose mean counts; {result['training']['steps']:,} steps in {result['training']['minutes']} minutes on the clock, seed {result['training']['seed']}. Four outputs: probabilities (temperature
 {novelty['temperature']:.3f}), an embedding, class activation maps whose mean is the evidence, and a novelty ({novelty['score']}; above {novelty['limit']:.4g} the answer is "none of these").
 
 It was trained on simulated cells only, drawn by rules (`localization/organelles.py`), one or a few in the field, seen through the optics of `docs/optics.md` and photographed. Two Golgi

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from .. import config as configuration, markdown, package, states
 from ..errors import TrainingError, only_one, writing
 from . import batches, scores, sets
-from .networks import Network
+from .networks import EveryWay, Network
 
 RATE, WARM_UP, SMALLEST_BATCH = 2e-3, 20, 4
 
@@ -118,8 +118,9 @@ def train_fold(settings, classes, images, labels, options, batch, number):
 
 @torch.no_grad()
 def answer(network, images):
-    device = next(network.parameters()).device
-    return torch.cat([network(x.float()[:, None].to(device))[0].argmax(1).cpu() for x in images.split(16)])
+    """The place of each of (N, Y, X), as the shipped network would be asked."""
+    device, every = next(network.parameters()).device, EveryWay(network).eval()
+    return torch.cat([every(x.float()[:, None].to(device))[0].argmax(1).cpu() for x in images.split(16)])
 
 
 def run(options, report=print):

@@ -93,5 +93,27 @@ class Network(nn.Module):
         return self.last(embedding), embedding
 
 
+class EveryWay(nn.Module):
+    """The mean opinion of a network of an image as it is, mirrored and turned by quarters: which way a camera was mounted says nothing about a protein, and eight answers err less than one."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        """(B, 1, Y, X) → logits (B, classes), embedding (B, D), and class activation maps (B, classes, Y/16, X/16), whose means over the places are the logits."""
+        maps, embeddings = 0, 0
+        for swapped in (False, True):
+            for over_y, over_x in ((False, False), (False, True), (True, False), (True, True)):
+                turn = [axis for axis, on in ((2, over_y), (3, over_x)) if on]
+                seen = x.flip(turn) if turn else x
+                features = self.network.scaled(self.network.features(seen.transpose(2, 3) if swapped else seen))
+                given = self.network.evidence(features)
+                given = given.transpose(2, 3) if swapped else given
+                maps = maps + (given.flip(turn) if turn else given) / 8
+                embeddings = embeddings + features.mean((2, 3)) / 8
+        return maps.mean((2, 3)), embeddings, maps
+
+
 def build(config):
     return Network(config.network, len(NAMES))
