@@ -92,11 +92,14 @@ function prepared(values: Float32Array, width: number, height: number, [overX, o
   return { width: w, height: h, data: result }
 }
 
-/** The largest mean of 2 × 2 neighbours: how odd the oddest place is. */
+/**
+ * The largest mean of 2 × 2 neighbours: how odd the oddest place is. Not of those at the edge: they are judged by half of their surroundings, and are
+ * called odd most often for no reason.
+ */
 export function oddest({ columns, rows, odd }: Sighting): number {
   let largest = Number.NEGATIVE_INFINITY
-  for (let y = 0; y + 1 < rows; y++)
-    for (let x = 0; x + 1 < columns; x++) {
+  for (let y = 1; y + 2 < rows; y++)
+    for (let x = 1; x + 2 < columns; x++) {
       const at = y * columns + x
       const near = ((odd[at] as number) + (odd[at + 1] as number) + (odd[at + columns] as number) + (odd[at + columns + 1] as number)) / 4
       if (near > largest) largest = near

@@ -78,6 +78,8 @@ describe('the lookout', () => {
     const one = odd((i) => ([119, 120, 135, 136].includes(i) ? 5 : -3))
     const all = odd((i) => (i % 2 ? 1.5 : 1))
     expect([oddest(one), oddAllOver(one)]).toEqual([5, -3])
+    // At the edge half of the surroundings are missing: an opinion there does not count.
+    expect(oddest(odd((i) => (i < 16 || i % 16 === 15 ? 5 : -3)))).toBe(-3)
     expect([oddest(all), oddAllOver(all)]).toEqual([1.25, 1.25])
   })
   test('allows the oddest of more places to be odder', () => {
