@@ -12,6 +12,12 @@ export interface WindowMark {
   readonly named: boolean
 }
 
+/** Place among the marks of the one that a point, 0…1 of the picture, lies in. */
+export function markAt(marks: readonly WindowMark[], x: number, y: number): number | null {
+  const found = marks.findIndex(({ left, top, width, height }) => x >= left && x < left + width && y >= top && y < top + height)
+  return found < 0 ? null : found
+}
+
 /** Empty where one window is the whole of it. */
 export function windowMarks({ windows, frame }: Pick<Places, 'windows' | 'frame'>): WindowMark[] {
   if (windows.length < 2) return []

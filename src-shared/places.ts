@@ -7,7 +7,7 @@ export const noPlace = 'none of these'
 export const nothing = 'nothing there'
 
 /** Pixels of the picture, from the top left. */
-const partSchema = z.object({ x: z.number(), y: z.number(), width: z.number(), height: z.number() })
+const partSchema = z.object({ x: z.number(), y: z.number(), width: z.number().positive(), height: z.number().positive() })
 
 export const toldWindowSchema = partSchema.extend({
   /** The most probable place, `noPlace` or `nothing`. */

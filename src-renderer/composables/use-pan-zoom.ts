@@ -1,4 +1,4 @@
-/** Hands on the picture: wheel zooms, drag moves, double-click centres, Ctrl+wheel focuses. One eye for every pane. */
+/** Hands on the picture: wheel zooms, drag moves, double-click centres, a click chooses, Ctrl+wheel focuses. One eye for every pane. */
 import { useEventListener } from '@vueuse/core'
 import type { ShallowRef } from 'vue'
 import { paneAt } from '../three/panes.ts'
@@ -10,12 +10,17 @@ export interface PanZoomEvents {
   /** The place under the pointer, 0…1 of the field; null when it left the picture. */
   readonly hover: (place: Point | null) => void
   readonly center: (place: Point) => void
+  /** A click that moved nothing. */
+  readonly click: (place: Point) => void
   /** Notches of the wheel, positive away from the hand. */
   readonly focus: (notches: number, coarse: boolean) => void
 }
 
+/** CSS pixels that a hand in a glove moves within a click. */
+const tolerance = 5
+
 export function usePanZoom(canvas: Readonly<ShallowRef<HTMLCanvasElement | null>>, scene: () => ImageScene | null, events: PanZoomEvents) {
-  let drag: { readonly id: number; x: number; y: number } | null = null
+  let drag: { readonly id: number; x: number; y: number; readonly from: Point } | null = null
   let notches = 0
 
   /** Pointer → point within its pane, CSS pixels. */
@@ -73,7 +78,8 @@ export function usePanZoom(canvas: Readonly<ShallowRef<HTMLCanvasElement | null>
   useEventListener(canvas, 'pointerdown', (event: PointerEvent) => {
     if (event.button !== 0) return
     canvas.value?.setPointerCapture(event.pointerId)
-    drag = { id: event.pointerId, x: event.clientX, y: event.clientY }
+    const [x, y] = [event.clientX, event.clientY]
+    drag = { id: event.pointerId, x, y, from: { x, y } }
   })
   useEventListener(canvas, 'pointermove', (event: PointerEvent) => {
     const current = scene()
@@ -81,14 +87,17 @@ export function usePanZoom(canvas: Readonly<ShallowRef<HTMLCanvasElement | null>
       const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y]
       if (dx !== 0 || dy !== 0) {
         current.view = panBy(current.shownView, dx, dy, current.field)
-        drag = { id: drag.id, x: event.clientX, y: event.clientY }
+        drag = { ...drag, x: event.clientX, y: event.clientY }
         events.changed()
       }
     }
     events.hover(placeOf(event))
   })
-  useEventListener(canvas, ['pointerup', 'pointercancel'], () => {
+  useEventListener(canvas, ['pointerup', 'pointercancel'], (event: PointerEvent) => {
+    const stayed = drag && Math.hypot(event.clientX - drag.from.x, event.clientY - drag.from.y) < tolerance
+    const place = event.type === 'pointerup' && stayed ? placeOf(event) : null
     drag = null
+    if (place) events.click(place)
   })
   useEventListener(canvas, 'pointerleave', () => events.hover(null))
   useEventListener(canvas, 'dblclick', (event: MouseEvent) => {

@@ -44,6 +44,17 @@ export function fieldPoint(view: View, at: Point, pane: Size): Point {
   return { x: view.x + (at.x - pane.width / 2) / view.zoom, y: view.y + (at.y - pane.height / 2) / view.zoom }
 }
 
+/** Where the whole field lies in a pane, CSS pixels from its upper left corner. */
+export function fieldBox(view: View, field: Size, pane: Size): Point & Size {
+  const { zoom } = view
+  return {
+    x: pane.width / 2 - view.x * zoom,
+    y: pane.height / 2 - view.y * zoom,
+    width: field.width * zoom,
+    height: field.height * zoom,
+  }
+}
+
 /** The middle of the pane never leaves the field, so the picture cannot be lost. */
 function clampView(view: View, field: Size): View {
   const within = (value: number, end: number) => Math.max(0, Math.min(end, value))

@@ -74,12 +74,22 @@ it('a captured session goes the same way, window by window; one that a network m
   const windows = (await jobs.result(job?.id ?? '')).places?.windows.length ?? 0
   const marks = page.getByTestId('window-mark')
   expect(windows).toBeGreaterThan(1)
-  expect(await marks.count()).toBe(windows)
-  await marks.last().getByRole('button', { includeHidden: true }).click()
+  await expect.poll(() => marks.count(), { timeout: 20_000 }).toBe(windows)
+  const boxes = async () => (await Promise.all((await marks.all()).map((mark) => mark.boundingBox()))).map((box) => box!)
+  const [first, last] = [(await boxes())[0]!, (await boxes()).at(-1)!]
+  const { frame, windows: told } = (await jobs.result(job?.id ?? '')).places!
+  const [one, other] = [told[0]!, told.at(-1)!]
+  const zoom = first.width / one.width
+  expect(last.x - first.x).toBeCloseTo(zoom * (other.x - one.x), 0)
+  expect(last.y - first.y).toBeCloseTo(zoom * (other.y - one.y), 0)
+  expect(last.height).toBeCloseTo(zoom * other.height, 0)
+  const viewer = (await page.getByTestId('viewer').boundingBox())!
+  expect(first.x - viewer.x).toBeCloseTo((viewer.width - zoom * frame.width) / 2, 0)
+  await page.mouse.click(last.x + 0.75 * last.width, last.y + 0.25 * last.height)
   expect(await page.getByTestId('places-window').inputValue()).toBe(String(windows - 1))
   expect(await marks.last().getAttribute('class')).toContain('chosen')
   await page.getByTestId('view-mode-side').click()
-  await expect.poll(() => marks.count()).toBe(2 * windows)
+  await expect.poll(() => marks.count(), { timeout: 20_000 }).toBe(2 * windows)
   expect(readdirSync(join(data.state.value.folder, 'enhanced')).filter((name) => name.startsWith('.'))).toEqual([])
   // What the session knows of its optics has come along.
   const { places, facts } = await jobs.result(job?.id ?? '')

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { paneAt, panes, possibleLayout } from '#renderer/three/panes.ts'
-import { fieldPoint, fitView, panBy, zoomAt } from '#renderer/three/view.ts'
+import { fieldBox, fieldPoint, fitView, panBy, zoomAt } from '#renderer/three/view.ts'
+import { markAt, windowMarks } from '#renderer/window-marks.ts'
 
 const field = { width: 512, height: 512 }
 const pane = { width: 1000, height: 600 }
@@ -19,6 +20,13 @@ describe('the eye', () => {
     expect(fieldPoint(after, at, pane).y).toBeCloseTo(fieldPoint(before, at, pane).y)
   })
 
+  it('lays the field out where the pane shows it', () => {
+    // 1000 × 600: the field of 512 is 600 high, and 200 are left on either side.
+    expect(fieldBox(fitView(field, pane), field, pane)).toEqual({ x: 200, y: 0, width: 600, height: 600 })
+    // Twice as large, its point (100, 300) in the middle.
+    expect(fieldBox({ x: 100, y: 300, zoom: 2 }, field, pane)).toEqual({ x: 300, y: -300, width: 1024, height: 1024 })
+  })
+
   it('moves with the hand: a drag to the right shows what lies further left', () => {
     expect(panBy({ x: 256, y: 256, zoom: 2 }, 100, -50, field)).toEqual({ x: 206, y: 281, zoom: 2 })
   })
@@ -27,6 +35,30 @@ describe('the eye', () => {
     expect(panBy({ x: 256, y: 256, zoom: 1 }, 5000, 5000, field)).toMatchObject({ x: 0, y: 0 })
     expect(zoomAt(fitView(field, pane), 1e9, { x: 500, y: 300 }, pane, field).zoom).toBe(64)
     expect(zoomAt(fitView(field, pane), 1e-9, { x: 500, y: 300 }, pane, field).zoom).toBeCloseTo(300 / 512)
+  })
+})
+
+describe('the marks of windows', () => {
+  const window = (x: number, y: number, width: number, height: number, place: string) => ({
+    ...{ x, y, width, height, place, novelty: null },
+    ranked: [{ place: 'mitochondria', probability: 0.972 }],
+  })
+  const frame = { x: 10, y: 20, width: 400, height: 200 }
+  const marks = windowMarks({ frame, windows: [window(10, 20, 100, 200, 'mitochondria'), window(110, 20, 300, 200, 'none of these')] })
+
+  it('lie where the windows lie in the part of the picture that is shown', () => {
+    expect(marks).toEqual([
+      { left: 0, top: 0, width: 0.25, height: 1, words: 'mitochondria 97 %', named: true },
+      { left: 0.25, top: 0, width: 0.75, height: 1, words: 'none of these', named: false },
+    ])
+  })
+
+  it('are found under a point, and nowhere else', () => {
+    expect([markAt(marks, 0.1, 0.99), markAt(marks, 0.25, 0), markAt(marks, 1, 0.5)]).toEqual([0, 1, null])
+  })
+
+  it('are left out where one window is the whole of it', () => {
+    expect(windowMarks({ frame, windows: [window(10, 20, 400, 200, 'golgi')] })).toEqual([])
   })
 })
 

@@ -11,7 +11,7 @@ from skimage import io
 
 from deepscope_training import __main__ as command, config as configuration, kinds, pool, train
 from deepscope_training.errors import TrainingError
-from deepscope_training.localization import baseline, batches, calibrate, crossvalidate, judged, organelles, photographs, scores, sets, simulate
+from deepscope_training.localization import baseline, batches, calibrate, crossvalidate, judged, organelles, photographs, scores, second, sets, simulate
 from deepscope_training.localization.networks import Network
 
 from . import small
@@ -72,9 +72,9 @@ class Cells(unittest.TestCase):
 
     def test_judged_cells_share_no_code_with_the_training_ones(self):
         """Neither simulator imports the other, nor what the other draws with."""
-        trained, judging = {"organelles", "cell", "simulate", "specimens"}, {"judged", "strokes", "photographs"}
+        trained, judging = {"organelles", "cell", "simulate", "specimens"}, {"judged", "second", "strokes", "photographs"}
         source = simulate.__file__.rsplit("/", 1)[0]
-        for names, forbidden in ((("organelles", "cell", "simulate", "batches"), judging), (("judged", "strokes"), trained)):
+        for names, forbidden in ((("organelles", "cell", "simulate", "batches"), judging), (("judged", "strokes"), trained), (("second",), trained | {"judged"})):
             for name in names:
                 with open(f"{source}/{name}.py", encoding="utf-8") as stream:
                     imports = [line for line in stream if line.startswith(("import", "from"))]
@@ -83,10 +83,12 @@ class Cells(unittest.TestCase):
 
     def test_judged_cells_and_strangers_are_drawn(self):
         config = tiny()
-        for name, place in {**judged.CLASSES, **judged.STRANGERS, **judged.FARTHER}.items():
-            image = photographs.expectation(config, place, name, 0, 0.4)
-            self.assertEqual(tuple(image.shape), (64, 64))
-            self.assertGreater(float(image.std()), 0.01, name)
+        for drawing, places in ((judged, {**judged.CLASSES, **judged.STRANGERS, **judged.FARTHER}), (second, second.CLASSES)):
+            for name, place in places.items():
+                image = photographs.expectation(config, drawing, place, name, 0, 0.4)
+                self.assertEqual(tuple(image.shape), (64, 64))
+                self.assertGreater(float(image.std()), 0.01, name)
+        self.assertEqual(tuple(second.CLASSES), organelles.NAMES)
 
 
 class Batches(unittest.TestCase):
@@ -203,6 +205,19 @@ class TwoPaths(unittest.TestCase):
         train.run(config, folder, folder / "pool", steps=1, grow=False, report=small.silent)
         with self.assertRaisesRegex(TrainingError, "package the network first .export localization."):
             calibrate.load(config, folder)
+
+    def test_a_calibration_of_another_way_of_asking_is_refused(self):
+        config, folder = tiny(), small.scratch(self)
+        pool.fill(config, folder / "pool", report=small.silent)
+        train.run(config, folder, folder / "pool", steps=1, grow=False, report=small.silent)
+        fitted = {"step": 1, "temperature": 1.0, "score": "energy", "means": torch.zeros(9, 20), "whitening": torch.eye(20), "limit": 0.0}
+        for ways, refused in ((1, True), (None, True), (8, False)):
+            torch.save({**fitted, **({"ways": ways} if ways else {})}, folder / calibrate.FILE)
+            if refused:
+                with self.assertRaisesRegex(TrainingError, "another way of asking"):
+                    calibrate.load(config, folder)
+            else:
+                self.assertFalse(calibrate.load(config, folder)[0].training)
 
 
 class Calibration(unittest.TestCase):

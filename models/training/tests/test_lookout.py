@@ -113,8 +113,9 @@ class Taught(unittest.TestCase):
             torch.testing.assert_close(lookout.read(folder / "lookout.json")(inputs), learned(inputs))
 
     def test_a_lookout_of_nothing_cannot_be_made_wider(self):
-        with self.assertRaisesRegex(TrainingError, "--initial"):
-            teach.learn(small.config(), lessons_of(), small.scratch(self) / "new.pt", 1, small.silent, wider=4)
+        for wider in (4, -4):
+            with self.assertRaisesRegex(TrainingError, "--initial"):
+                teach.learn(small.config(), lessons_of(), small.scratch(self) / "new.pt", 1, small.silent, wider=wider)
 
     def test_with_a_teacher_the_blur_is_what_the_teacher_says(self):
         """What was done to the picture does not count then, and the odd places count as before."""
@@ -128,6 +129,32 @@ class Taught(unittest.TestCase):
         torch.testing.assert_close(before - lessons.loss_of(logits, targets, teacher), torch.tensor(3 * lessons.BLUR))
         logits[:, 0] = torch.where(targets[:, 0] == 1, 9.0, -9.0)
         self.assertLess(float(lessons.loss_of(logits, targets, teacher)), 1e-3)
+
+    def test_places_at_the_edge_make_no_picture_odd(self):
+        """Neither where a picture is scored nor where it is said what it should have scored."""
+        logits = torch.full((1, 2, 6, 6), -3.0)
+        for ring in (np.s_[..., 0, :], np.s_[..., -1, :], np.s_[..., :, 0], np.s_[..., :, -1]):
+            logits[ring] = 5.0
+        self.assertEqual(float(lookout.score(logits)[0]), -3.0)
+        targets = torch.zeros(1, 2, 6, 6)
+        targets[0, 0, 0, :] = 1
+        low, high = torch.full((1, 2, 6, 6), -3.0), torch.full((1, 2, 6, 6), -3.0)
+        low[0, 0, 0, :] = high[0, 0, 0, :] = 5.0
+        high[0, 0, 2:4, 2:4] = 5.0  # to call the middle odd costs
+        self.assertLess(float(lessons.loss_of(low, targets)), float(lessons.loss_of(high, targets)))
+        logits[0, 0, 2:4, 2:4] = 7.0
+        self.assertEqual(float(lookout.score(logits)[0]), 7.0)
+
+    def test_a_lookout_goes_on_only_as_it_was_begun(self):
+        folder = small.scratch(self)
+        shipped = lookout.Lookout(folded=True)
+        (folder / "lookout.json").write_text(json.dumps(lookout.as_json(shipped, 0.65)), encoding="utf-8")
+        path = folder / "wide.pt"
+        teach.learn(small.config(), lessons_of(), path, 1, small.silent, folder, wider=2, blur=folder)
+        for change, said in (({"wider": 3, "blur": folder}, "--wider 2"), ({"wider": 2}, "with --blur")):
+            with self.assertRaisesRegex(TrainingError, said):
+                teach.learn(small.config(), lessons_of(), path, 2, small.silent, folder, **change)
+        teach.learn(small.config(), lessons_of(), path, 2, small.silent, folder, wider=2, blur=folder)
 
     def test_a_package_without_a_lookout_ends_with_a_sentence(self):
         folder = small.scratch(self)

@@ -4,7 +4,7 @@ import { cut, type Plane } from '#shared/image/plane.ts'
 import type { Reading, Reason } from '#shared/trust.ts'
 import { featureCount, features, tileSide } from './features.ts'
 import { limits, oddLimit } from './limits.ts'
-import { blurredness, oddAllOver, oddest, type Sighting } from './lookout.ts'
+import { blurredness, oddAllOver, oddest, placesThatCount, type Sighting } from './lookout.ts'
 import type { Finding } from './metadata-guard.ts'
 import { percentileOf } from './plane.ts'
 import type { InputStatistics, Training } from './training.ts'
@@ -176,7 +176,7 @@ export function distribution(measured: DistributionInput): Finding {
       status: reasons[0]?.level ?? (unmeasured ? 'not-measured' : 'fine'),
       summary: reasons[0]?.message ?? (unmeasured ? silent : 'The input looks like what the network was trained on.'),
       blindTo:
-        'Odd structure is told from what was shown as odd in training: one that looks like a specimen passes, and so does a faint one.',
+        'Odd structure is told from what was shown as odd in training: one that looks like a specimen passes, and so does a faint one, or one within some eight pixels of the picture’s edge.',
       readings: rows.map(({ message: _, ...reading }) => ({ ...reading, side: 'input' })),
     },
   }
@@ -208,7 +208,7 @@ function oddField({ sighting, watched }: DistributionInput): Row {
 
 function oddStructure({ sighting, watched }: DistributionInput): Row {
   const value = sighting && oddest(sighting)
-  const limit = sighting && watched ? oddLimit(sighting.odd.length) : null
+  const limit = sighting && watched ? oddLimit(placesThatCount(sighting)) : null
   const expected = limit === null ? noLookout : `at most ${limit.toFixed(1)}, for so large a picture`
   const row = { id: 'odd', label: 'Oddest structure', value, unit: 'log odds', expected }
   if (value === null || limit === null) return { ...row, status: 'not-measured' }

@@ -1,7 +1,7 @@
 /**
  * Runs a package's lookout: a small network that was taught to tell the training's own inputs from odd structure and from blur
- * (models/training/deepscope_training/lookout.py, which this repeats; test/cases/trust holds values that both must give). Pure arithmetic: it
- * takes some 17,000 multiplications a camera pixel.
+ * (models/training/deepscope_training/superres/lookout.py, which this repeats; test/cases/trust holds values that both must give). Pure arithmetic, and
+ * some tens of thousands of multiplications a camera pixel.
  */
 
 import { cut, type Plane } from '#shared/image/plane.ts'
@@ -92,10 +92,12 @@ function prepared(values: Float32Array, width: number, height: number, [overX, o
   return { width: w, height: h, data: result }
 }
 
-/**
- * The largest mean of 2 × 2 neighbours: how odd the oddest place is. Not of those at the edge: they are judged by half of their surroundings, and are
- * called odd most often for no reason.
- */
+/** Without those at the edge, which are judged by half of their surroundings and are called odd most often for no reason. */
+export function placesThatCount({ columns, rows }: Pick<Sighting, 'columns' | 'rows'>): number {
+  return Math.max(0, columns - 2) * Math.max(0, rows - 2)
+}
+
+/** The largest mean of 2 × 2 neighbours, of the places that count: how odd the oddest place is. */
 export function oddest({ columns, rows, odd }: Sighting): number {
   let largest = Number.NEGATIVE_INFINITY
   for (let y = 1; y + 2 < rows; y++)

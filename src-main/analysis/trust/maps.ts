@@ -4,7 +4,7 @@ import type { Plane } from '#shared/image/plane.ts'
 import type { TrustMap } from '#shared/trust.ts'
 import type { Unfamiliarity } from './distribution.ts'
 import { limits, oddLimit } from './limits.ts'
-import type { Sighting } from './lookout.ts'
+import { placesThatCount, type Sighting } from './lookout.ts'
 import { percentileOf } from './plane.ts'
 import type { Explanation } from './squirrel.ts'
 
@@ -56,9 +56,11 @@ export function unfamiliarMap({ columns, rows, ratios }: Unfamiliarity): TrustMa
 }
 
 /** The log odds that there is structure unlike any of the training, above even. */
-export function oddMap({ columns, rows, odd }: Sighting): TrustMap {
+export function oddMap(sighting: Sighting): TrustMap {
+  const { columns, rows, odd } = sighting
   const data = odd.map((value) => Math.max(0, value))
-  const meaning = 'Where structure looks unlike any that the network was trained on.'
+  const meaning =
+    'Where structure looks unlike any that the network was trained on. The outermost squares do not count: half of their surroundings are missing.'
   const of = { id: 'odd', instrument: 'distribution', label: 'Odd structure', meaning, unit: 'log odds' } as const
-  return map(of, { width: columns, height: rows, data }, 0, 2 * oddLimit(odd.length))
+  return map(of, { width: columns, height: rows, data }, 0, 2 * oddLimit(placesThatCount(sighting)))
 }

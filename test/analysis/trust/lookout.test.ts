@@ -79,7 +79,8 @@ describe('the lookout', () => {
     const all = odd((i) => (i % 2 ? 1.5 : 1))
     expect([oddest(one), oddAllOver(one)]).toEqual([5, -3])
     // At the edge half of the surroundings are missing: an opinion there does not count.
-    expect(oddest(odd((i) => (i < 16 || i % 16 === 15 ? 5 : -3)))).toBe(-3)
+    for (const edge of [(i: number) => i < 16, (i: number) => i >= 240, (i: number) => i % 16 === 0, (i: number) => i % 16 === 15])
+      expect(oddest(odd((i) => (edge(i) ? 5 : -3)))).toBe(-3)
     expect([oddest(all), oddAllOver(all)]).toEqual([1.25, 1.25])
   })
   test('allows the oddest of more places to be odder', () => {

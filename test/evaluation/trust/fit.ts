@@ -6,17 +6,17 @@ import type { Choice } from './classical.ts'
 import { worseThan } from './classical.ts'
 import type { Row } from './row.ts'
 
-/** Share of in-range frames, in percent, that each figure may flag: together less than the five that are allowed. */
+/** Share of in-range frames, in percent, that each figure may flag: together the five that are allowed. */
 const spent = {
-  odd: 2,
-  oddAllOver: 0.5,
+  odd: 2.5,
+  oddAllOver: 0.3,
   blurred: 0.5,
-  distance: 0.5,
+  distance: 0.4,
   frequency: 0.3,
-  scale: 0.4,
+  scale: 0.3,
   rsp: 0.1,
   unexplained: 0.1,
-  disagreement: 1,
+  disagreement: 0.5,
 } as const
 
 export interface Calibrated {

@@ -9,6 +9,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } fr
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type JudgeRequest, judge } from '#main/analysis/trust/judge.ts'
+import { placesThatCount } from '#main/analysis/trust/lookout.ts'
 import { noiseOf } from '#main/analysis/trust/noise.ts'
 import { perturbations } from '#main/analysis/trust/perturb.ts'
 import { planeOf } from '#main/analysis/trust/plane.ts'
@@ -186,7 +187,10 @@ if (!complete) console.error(`${judged.length} of ${total} frames are judged; ru
 else if (rehearsing) {
   const inRange = judged.filter(({ kind }) => kind === 'in range')
   const choice = choose(inRange)
-  const calibrated = { ...calibrate(inRange, (side / 8) ** 2), foresight: foresee(judged, choice, weights) }
+  const calibrated = {
+    ...calibrate(inRange, placesThatCount({ columns: side / 8, rows: side / 8 })),
+    foresight: foresee(judged, choice, weights),
+  }
   writeFileSync(join(rootFolder, 'src-main', 'analysis', 'trust', 'calibrated.json'), `${JSON.stringify(calibrated, null, 2)}\n`)
   writeFileSync(chosenPath, `[${choice.join(', ')}]\n`)
   console.log(JSON.stringify({ ...calibrated, choice }, null, 2))

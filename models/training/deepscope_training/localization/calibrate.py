@@ -14,7 +14,7 @@ from torch import nn
 from .. import package, pool, states
 from ..errors import TrainingError
 from . import baseline, batches, organelles, scores, simulate
-from .networks import EveryWay
+from .networks import WAYS, EveryWay
 
 SCORES = ("one minus probability", "energy", "mahalanobis")
 FILE = "calibration.pt"
@@ -127,7 +127,7 @@ def fit(config, network, folder, report=print):
         report(f"novelty by {score}: area {selection[-1]['all']:.3f} on oddities")
     best = max(selection, key=lambda r: r["all"])["score"]
     limit = float(np.quantile(novelties[best], 1 - config.evaluation.false_alarm))
-    return {"score": best, "temperature": temperature, "means": means, "whitening": whitening, "limit": limit, "selection": selection, "baseline": rival}
+    return {"ways": WAYS, "score": best, "temperature": temperature, "means": means, "whitening": whitening, "limit": limit, "selection": selection, "baseline": rival}
 
 
 def load(config, work):
@@ -137,6 +137,8 @@ def load(config, work):
     if not path.is_file():
         raise TrainingError(f"There is no {FILE} in {work}; package the network first (export {config.name}).")
     found = states.load(path, "calibration", ("step", "temperature", "score", "means", "whitening", "limit"))
+    if found.get("ways") != WAYS:
+        raise TrainingError(f"{FILE} in {work} was fitted to another way of asking the network; package it again (export {config.name}).")
     if found["step"] != state["step"]:
         raise TrainingError(f"{FILE} in {work} belongs to step {found['step']}, the checkpoint to step {state['step']}; package the network again (export {config.name}).")
     module = Calibrated(trained, *(found[k] for k in ("temperature", "score", "means", "whitening")))

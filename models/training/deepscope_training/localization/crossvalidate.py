@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from .. import config as configuration, markdown, package, states
 from ..errors import TrainingError, only_one, writing
 from . import batches, scores, sets
-from .networks import EveryWay, Network
+from .networks import WAYS, EveryWay, Network
 
 RATE, WARM_UP, SMALLEST_BATCH = 2e-3, 20, 4
 
@@ -50,7 +50,7 @@ def fingerprint(listing, options, network):
     if options.initial and not options.initial.is_file():
         raise TrainingError(f"There is no checkpoint {options.initial} to begin with.")
     initial = package.sha256(options.initial) if options.initial else None
-    choice = [options.layout, options.folds, options.steps, options.minutes, options.seed, initial, vars(network)]
+    choice = [options.layout, options.folds, options.steps, options.minutes, options.seed, initial, vars(network), WAYS]
     return hashlib.sha256(json.dumps([said, choice]).encode()).hexdigest()
 
 

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from .organelles import NAMES
 
+WAYS = 8  # orientations in which an image is asked about
 STEP = 16  # input pixels along one place of the last maps
 FAINT = 1e-3  # keeps an empty image's share finite
 
@@ -110,8 +111,8 @@ class EveryWay(nn.Module):
                 features = self.network.scaled(self.network.features(seen.transpose(2, 3) if swapped else seen))
                 given = self.network.evidence(features)
                 given = given.transpose(2, 3) if swapped else given
-                maps = maps + (given.flip(turn) if turn else given) / 8
-                embeddings = embeddings + features.mean((2, 3)) / 8
+                maps = maps + (given.flip(turn) if turn else given) / WAYS
+                embeddings = embeddings + features.mean((2, 3)) / WAYS
         return maps.mean((2, 3)), embeddings, maps
 
 

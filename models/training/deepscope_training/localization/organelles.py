@@ -14,6 +14,10 @@ def texture(rng, scene, finest, coarsest, contrast):
     return np.exp(contrast * noise_field(rng, scene.size, scene.step, rng.uniform(0, 2.5), finest, coarsest))
 
 
+def sigmoid(x):
+    return 1 / (1 + np.exp(np.clip(-x, -30, 30)))
+
+
 def tubes(rng, cell, x, y, direction, length, persistence, spacing=0.1, bow=0.0):
     """Chains that begin at points (count, 1) in a given direction: x, y, of shape (count, points); persistence and bow, a steady
     curvature in radians per µm, per chain or one for all."""
@@ -44,10 +48,10 @@ def nucleus(rng, cell):
     with condensed spots, a soft or a sharp border."""
     scene = cell.scene
     soft = log_uniform(rng, 0.1, 0.6)
-    depth = cell.fine(cell.from_nucleus)
-    inside = sigmoid(-depth / soft)
+    beyond = cell.fine(cell.from_nucleus)
+    inside = sigmoid(-beyond / soft)
     if rng.random() < 0.4:  # thinner towards the border, as a lens is
-        inside = inside * np.sqrt(np.clip(-depth / cell.nucleus_radius, 0, 1) + 0.02) ** rng.uniform(0, 1)
+        inside = inside * np.sqrt(np.clip(-beyond / cell.nucleus_radius, 0, 1) + 0.02) ** rng.uniform(0, 1)
     grain = texture(rng, scene, log_uniform(rng, 0.2, 1.5), rng.uniform(1.5, 6), rng.uniform(0.03, 0.7))
     holes = 1.0
     if rng.random() < 0.5:
@@ -58,10 +62,6 @@ def nucleus(rng, cell):
     if rng.random() < 0.2:
         grain = grain * (1 + rng.uniform(0.2, 1.2) * discs(rng, cell, int(rng.integers(3, 25)), (0.25, 0.7)))
     cell.volume(inside * grain * holes)
-
-
-def sigmoid(x):
-    return 1 / (1 + np.exp(np.clip(-x, -30, 30)))
 
 
 def discs(rng, cell, count, radius):
@@ -89,7 +89,7 @@ def nucleoli(rng, cell):
         turn, squeeze, a = rng.uniform(0, np.pi), rng.uniform(0.5, 1), base * rng.lognormal(0, 0.3)
         u, v = (xx - cx) * np.cos(turn) + (yy - cy) * np.sin(turn), ((yy - cy) * np.cos(turn) - (xx - cx) * np.sin(turn)) / squeeze
         d = np.hypot(u, v) / max(a, 0.35) + ragged
-        lump = 1 / (1 + np.exp(np.clip((d - 1) * rng.uniform(5, 12), -30, 30)))
+        lump = sigmoid((1 - d) * rng.uniform(5, 12))
         lump *= 1 - pale * np.exp(-((d / 0.6) ** 2))
         picture = np.maximum(picture, rng.uniform(0.6, 1) * lump)
     fine = cell.fine(cell.from_nucleus)
@@ -298,7 +298,7 @@ def speckles(rng, cell):
     scene = cell.scene
     spots = noise_field(rng, scene.size, scene.step, 0, rng.uniform(0.35, 0.7), rng.uniform(1.5, 3))
     inside = cell.fine(cell.from_nucleus) < -0.2
-    cell.volume(inside * (rng.uniform(0.02, 0.3) + 1 / (1 + np.exp(-(spots - rng.uniform(0.9, 1.6)) * 6))))
+    cell.volume(inside * (rng.uniform(0.02, 0.3) + sigmoid((spots - rng.uniform(0.9, 1.6)) * 6)))
 
 
 def centrosome(rng, cell):

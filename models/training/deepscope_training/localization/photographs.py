@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from .. import camera, package, real
 from ..optics import Field, Objective
-from . import batches, judged, organelles
+from . import batches, organelles
 
 LENS = {"na": 0.75, "index": 1.33, "wavelength": 0.53, "spherical": 0.045}  # not among the training's
 CAMERA = {"offset": 100.0, "gain": 0.46, "read_noise": 1.6}  # the demo microscope's
@@ -24,29 +24,29 @@ ATLAS_PIXEL = 0.08  # µm, from the burnt-in bars of 10 µm
 BAR = (0.9, 0.6)  # the scale bar lies below and to the right of these shares of height and width
 
 
-def expectation(config, place, name, index, pixel):
-    """One judged cell as the microscope would show it without noise (side, side), its 99.9th percentile 1."""
+def expectation(config, drawing, place, name, index, pixel):
+    """One cell of `drawing` (judged.py or second.py), whose function is `place`, as the microscope would show it without noise (side, side), its 99.9th percentile 1."""
     rng = np.random.default_rng((config.seed, 4, *name.encode(), index))
     size = 2 * (config.evaluation.side + 2 * EDGE)
-    planes = torch.from_numpy(judged.scene(rng, place, size, pixel / 2).astype(np.float32))
+    planes = torch.from_numpy(drawing.scene(rng, place, size, pixel / 2).astype(np.float32))
     lens = Objective(LENS["na"], pixel, LENS["index"])
     focus = round(float(rng.uniform(-FOCUS, FOCUS)), 1)
-    seen = Field(size, pixel / 2).see(planes, judged.HEIGHTS, lens, LENS["wavelength"], focus, LENS["spherical"])[EDGE:-EDGE, EDGE:-EDGE].clamp(min=0)
+    seen = Field(size, pixel / 2).see(planes, drawing.HEIGHTS, lens, LENS["wavelength"], focus, LENS["spherical"])[EDGE:-EDGE, EDGE:-EDGE].clamp(min=0)
     peak = float(np.quantile(seen.numpy(), 0.999))
     return seen / (peak if peak > 0 else max(float(seen.max()), 1e-9))
 
 
-def cells(config, places, folder, report=print):
-    """Every judged cell: expectations (N, side, side), names (N) and pixel sizes (N). Kept in `folder`, a file for each place, so that a measurement that was
+def cells(config, drawing, places, folder, report=print):
+    """Every cell of `drawing`, of the functions `places` by their names: expectations (N, side, side), names (N) and pixel sizes (N). Kept in `folder`, a file for each place, so that a measurement that was
     interrupted goes on."""
     evaluation, images, names, pixels = config.evaluation, [], [], []
     for name, place in places.items():
         pixel = [evaluation.pixels[i % len(evaluation.pixels)] for i in range(evaluation.fields)]
-        path = Path(folder) / f"judged-{name.replace(' ', '-')}-{config.seed}-{evaluation.fields}-{evaluation.side}.npz"
-        drawn = kept(path, pixel)
+        path = Path(folder) / f"{drawing.__name__.rpartition('.')[2]}-{name.replace(' ', '-')}-{config.seed}-{evaluation.fields}-{evaluation.side}.npz"
+        drawn = kept(path, pixel, drawing.VERSION)
         if drawn is None:
-            drawn = np.stack([expectation(config, place, name, i, p).numpy().astype(np.float16) for i, p in enumerate(pixel)])
-            package.put(path, lambda part, drawn=drawn: save(part, drawn, pixel))
+            drawn = np.stack([expectation(config, drawing, place, name, i, p).numpy().astype(np.float16) for i, p in enumerate(pixel)])
+            package.put(path, lambda part, drawn=drawn: save(part, drawn, pixel, drawing.VERSION))
         images.append(torch.from_numpy(drawn).float())
         names += [name] * len(pixel)
         pixels += pixel
@@ -54,16 +54,16 @@ def cells(config, places, folder, report=print):
     return torch.cat(images), np.array(names), np.array(pixels)
 
 
-def save(part, drawn, pixel):
+def save(part, drawn, pixel, version):
     with open(part, "wb") as stream:
-        np.savez(stream, image=drawn, pixel=pixel, version=judged.VERSION)
+        np.savez(stream, image=drawn, pixel=pixel, version=version)
 
 
-def kept(path, pixel):
+def kept(path, pixel, version):
     """What an earlier measurement drew, or None where it is not there or was drawn otherwise."""
     try:
         with np.load(path) as file:
-            same = file["pixel"].tolist() == pixel and int(file["version"]) == judged.VERSION
+            same = file["pixel"].tolist() == pixel and int(file["version"]) == version
             return file["image"] if same else None
     except (OSError, ValueError, KeyError, EOFError):
         return None

@@ -64,8 +64,7 @@ class Lookout(nn.Module):
         with torch.no_grad():
             for wide, layer in zip([*found.layers, found.head], [*self.layers, self.head]):
                 outputs, inputs = layer.weight.shape[:2]
-                if wide is not found.head:
-                    nn.init.kaiming_normal_(wide.weight)
+                nn.init.kaiming_normal_(wide.weight)
                 wide.weight[:outputs] = 0
                 wide.weight[:outputs, :inputs] = layer.weight
                 wide.bias.zero_()
@@ -88,10 +87,14 @@ def look(network, images):
     return torch.stack([network(prepared(images.flip(axes))).flip([a + 1 for a in axes]) for axes in mirrorings]).mean(0)
 
 
+def inner(maps):
+    """(…, Y, X) without the places at the edge, which are judged by half of their surroundings and are called odd most often for no reason."""
+    return maps[..., 1:-1, 1:-1]
+
+
 def score(logits):
-    """How odd and how blurred a whole picture is: the largest mean of 2 × 2 neighbours, without the places at the edge, which are judged by half of their surroundings
-    and are called odd most often for no reason; and the mean."""
-    near = functional.avg_pool2d(logits[:, :1, 1:-1, 1:-1], 2, 1).flatten(1)
+    """How odd and how blurred a whole picture is: the largest mean of 2 × 2 neighbours of the inner places, and the mean."""
+    near = functional.avg_pool2d(inner(logits[:, :1]), 2, 1).flatten(1)
     return near.amax(1), logits[:, 1].mean((1, 2))
 
 

@@ -45,15 +45,19 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
     blur is learned instead of what was done to the picture; it is well tried, and oddities are what there is to learn."""
     torch.manual_seed(config.seed)
     step, kept = 0, None
+    if wider < 0 or (wider and not initial):
+        raise TrainingError("A lookout that there is can be made wider, by one channel or more: name its package with --initial.")
     if path.exists():
         kept = states.load(path, "lookout", ("net", "opt", "step"))
+        if wider and kept.get("wider", 0) != wider:
+            raise TrainingError(f"The lookout {path} was begun with --wider {kept.get('wider', 0)}; move it away to begin anew.")
+        if bool(blur) != kept.get("taught_blur", False):
+            raise TrainingError(f"The lookout {path} was begun {'without' if blur else 'with'} --blur; go on as it was begun, or move it away.")
         try:
             network = Lookout("norms.0.weight" not in kept["net"], kept.get("widths", WIDTHS))
             network.load_state_dict(kept["net"])
         except RuntimeError as error:
             raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
-    elif wider and not initial:
-        raise TrainingError("Only a lookout that there is can be made wider: name its package with --initial.")
     else:
         network = read(Path(initial) / "lookout.json").wider(wider) if initial else Lookout()
     teacher = read(Path(blur) / "lookout.json") if blur else None
@@ -64,13 +68,16 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
     if kept:
         optimiser.load_state_dict(kept["opt"])
         step = kept["step"]
+    begun_as = {"widths": network.widths, "wider": wider or (kept or {}).get("wider", 0), "taught_blur": bool(blur)}
     lessons.restart((config.seed, step))
     begun = time.monotonic()
     while step < steps:
         for group in optimiser.param_groups:
             group["lr"] = peak * min(1, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps)) + 1e-6
         inputs, targets, _ = lessons.batch(BATCH)
-        loss = loss_of(answer(inputs), targets, teacher and teacher(inputs).detach())
+        with torch.no_grad():
+            told = teacher(inputs) if teacher else None
+        loss = loss_of(answer(inputs), targets, told)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -78,7 +85,7 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
         step += 1
         if step % KEEP_EVERY == 0 or step == steps:
             report(f"Lookout: step {step} of {steps}, loss {float(loss):.3f}, {time.monotonic() - begun:.0f} s.")
-            states.save(path, {"net": network.state_dict(), "opt": optimiser.state_dict(), "step": step, "widths": network.widths})
+            states.save(path, {"net": network.state_dict(), "opt": optimiser.state_dict(), "step": step, **begun_as})
     return network.eval()
 
 
