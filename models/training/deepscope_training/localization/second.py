@@ -339,11 +339,11 @@ CLASSES = {
 def scene(rng, place, size, step):
     """One cell within 3 µm of the middle and sometimes a neighbour beside it, brighter or dimmer: planes (5, size, size)."""
     frame = Frame(rng, size, step, size * step / 2 + rng.uniform(-3, 3, 2))
-    planes = CLASSES[place](rng, frame)
+    planes = place(rng, frame)
     if rng.random() < NEIGHBOUR:
         angle = rng.uniform(0, 2 * np.pi)
         apart = frame.outline(angle) + rng.uniform(9, 18)
         other = Frame(rng, size, step, frame.centre + apart * np.array([np.sin(angle), np.cos(angle)]), taken=frame.body)
         if other.cytoplasm.any():
-            planes = planes + rng.uniform(0.3, 1.3) * CLASSES[place](rng, other)
+            planes = planes + rng.uniform(0.3, 1.3) * place(rng, other)
     return planes
