@@ -80,7 +80,7 @@ test('finer pixels are averaged to the network’s grid with a caution, never ca
   expect(result.places?.windows[0]).toMatchObject({ x: 0, width: 3 * side, place: 'mitochondria' })
   expect(result.places?.frame).toEqual({ x: 0, y: 0, width: 3 * side, height: 3 * side })
   expect(result.verdict?.level).toBe('caution')
-  expect(result.verdict?.reasons.map(({ message }) => message).join()).toContain('trained on 0.18 µm to 0.5 µm')
+  expect(result.verdict?.reasons.map(({ message }) => message).join()).toContain('trained on 0.18 µm to 0.571 µm')
 })
 
 /** Noise of a camera, the same in every run. */

@@ -15,6 +15,7 @@ from .networks import STEP
 
 OUTPUTS = ("probabilities", "embedding", "activation", "novelty")
 SMALLEST = 64  # pixels a side
+TEST_SEED = 1
 TILES = 1200  # fields that statistics are taken from
 BLUR_UM = (0.8, 2.0)  # σ of the blur that the guard must tell from the inputs
 
@@ -37,7 +38,8 @@ def to_onnx(module, path):
 
 
 def test_input(config):
-    """A photograph at 300 photons of mitochondria that no training saw, in the camera's grey values, (1, 1, 128, 128)."""
+    """A photograph at 300 photons of mitochondria that no training saw, in the camera's grey values, (1, 1, 128, 128): the same for every version."""
+    config = dataclasses.replace(config, seed=TEST_SEED)
     made = simulate.picture(config, 10_000_019, "mitochondria")
     image = torch.from_numpy(made["image"]).float()[None, :128, :128]
     generator = torch.Generator().manual_seed(config.seed)
