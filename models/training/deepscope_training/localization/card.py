@@ -131,6 +131,10 @@ Expected calibration error {tables['calibration_error']:.3f}.
 
 {markdown.table(tables['reliability'])}
 
+On the cells of the second code {tables['second']['calibration_error']:.3f}:
+
+{markdown.table(tables['second']['reliability'])}
+
 ## None of the nine
 
 The score and its limit were chosen on oddities that neither training nor this measurement draws ({', '.join(organelles.ODD_VALIDATION)}), so that {evaluation.false_alarm:.0%} of known simulated cells are called unknown:
@@ -143,6 +147,10 @@ none of the nine, `bodies` are akin to peroxisomes and `junctions` to the plasma
 {markdown.table(tables['strangers'])}
 
 {markdown.table(tables['unknown_by_photons'])}
+
+Of the answers about cells of the second code:
+
+{markdown.table(tables['second']['unknown'])}
 
 ## Real cells
 

@@ -75,11 +75,20 @@ def tables_of(rows, limit):
     }
 
 
-def second_table(rows):
-    """Accuracy with its interval, the places and the confusion on the cells of second.py, from `judge`'s rows."""
+def second_table(rows, limit):
+    """Accuracy with its interval, the places, the confusion, calibration, and how often right and wrong answers are called unknown, on the cells of second.py, from `judge`'s rows."""
     labels, named = np.array([NAMES.index(n) for n in rows["name"]]), rows["probabilities"].argmax(1)
     table = scores.confusion(labels, named, len(NAMES))
-    return {"overall": scores.accuracy(labels, named), "classes": scores.per_class(table, NAMES), "confusion": table.tolist()}
+    right, unknown = named == labels, rows["novelty"] > limit
+    reliability, calibration = scores.reliability(rows["probabilities"].max(1), right)
+    return {
+        "overall": scores.accuracy(labels, named),
+        "classes": scores.per_class(table, NAMES),
+        "confusion": table.tolist(),
+        "reliability": reliability,
+        "calibration_error": calibration,
+        "unknown": [{"answers": words, "count": int(which.sum()), "called_unknown": float(unknown[which].mean()) if which.any() else 0.0} for words, which in (("right", right), ("wrong", ~right))],
+    }
 
 
 def real_table(config, module, limit):
@@ -123,7 +132,7 @@ def run(config, work, out, report=print):
     rival = baseline.Histogram(**found["baseline"])
     images, names, pixels = photographs.cells(config, judged, {**judged.CLASSES, **judged.STRANGERS, **judged.FARTHER}, work, report)
     tables = tables_of(judge(config, module, images, names, pixels, rival), found["limit"])
-    tables["second"] = second_table(judge(config, module, *photographs.cells(config, second, second.CLASSES, work, report), rival))
+    tables["second"] = second_table(judge(config, module, *photographs.cells(config, second, second.CLASSES, work, report), rival), found["limit"])
     tables["atlas"], tables["atlas_accuracy"] = real_table(config, module, found["limit"])
     tables["selection"] = found["selection"]
     card.figure(config, (images, names, pixels), out / card.FIGURE)
