@@ -2,7 +2,6 @@
  * How an image comes to the grid of a network that tells what it shows, exactly as it is evaluated (localization/batches.on_grid; PyTorch's
  * `interpolate`, bilinear with antialiasing): a triangle as wide as two pixels of the coarser of both grids, its weights cut off at the edges and made to sum to one.
  */
-
 import type { Pixels } from '#shared/image/frame.ts'
 import type { Plane } from '#shared/image/plane.ts'
 import { resampledLength } from './resample.ts'

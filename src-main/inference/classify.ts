@@ -1,5 +1,4 @@
 /** A plane through a network that tells what it shows, window by window. Plain arithmetic; what runs a window is handed in. */
-
 import { AppError } from '#shared/errors.ts'
 import type { Pixels } from '#shared/image/frame.ts'
 import { cut, type Plane } from '#shared/image/plane.ts'

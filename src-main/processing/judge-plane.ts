@@ -88,6 +88,6 @@ export function windowOf({ x, y }: JudgedWindow, band: Band, before: Picture, { 
   return {
     before: cut(before, x.start, y.start - band.firstRow, x.length, y.length),
     after,
-    scale: scale ? (result(scale).data as Float32Array) : null,
+    scale: scale ? result(scale).data : null,
   }
 }

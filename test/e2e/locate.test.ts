@@ -70,14 +70,14 @@ it('a captured session goes the same way, window by window; one that a network m
   const job = jobs.state.value.at(-1)
   expect(job).toMatchObject({ file: raw?.name, model: 'localization', answer: expect.stringMatching(/ of \d+ windows$/) })
   await page.getByTestId('places-window').waitFor({ timeout: 20_000 })
-  // Every window is outlined where it lies, under the curtain once and side by side in both pictures; its words choose it.
-  const windows = (await jobs.result(job?.id ?? '')).places?.windows.length ?? 0
+  // Every window is outlined where it lies, under the curtain once and side by side in both pictures; a click in one chooses it.
+  const { places, facts } = await jobs.result(job?.id ?? '')
+  const { frame, windows: told } = places!
+  const windows = told.length
   const marks = page.getByTestId('window-mark')
   expect(windows).toBeGreaterThan(1)
   await expect.poll(() => marks.count(), { timeout: 20_000 }).toBe(windows)
-  const boxes = async () => (await Promise.all((await marks.all()).map((mark) => mark.boundingBox()))).map((box) => box!)
-  const [first, last] = [(await boxes())[0]!, (await boxes()).at(-1)!]
-  const { frame, windows: told } = (await jobs.result(job?.id ?? '')).places!
+  const [first, last] = [(await marks.first().boundingBox())!, (await marks.last().boundingBox())!]
   const [one, other] = [told[0]!, told.at(-1)!]
   const zoom = first.width / one.width
   expect(last.x - first.x).toBeCloseTo(zoom * (other.x - one.x), 0)
@@ -92,7 +92,6 @@ it('a captured session goes the same way, window by window; one that a network m
   await expect.poll(() => marks.count(), { timeout: 20_000 }).toBe(2 * windows)
   expect(readdirSync(join(data.state.value.folder, 'enhanced')).filter((name) => name.startsWith('.'))).toEqual([])
   // What the session knows of its optics has come along.
-  const { places, facts } = await jobs.result(job?.id ?? '')
   expect(facts).toMatchObject({ modality: 'widefield', numericalAperture: 0.4 })
   expect(places?.report.instruments[0]?.readings).toContainEqual(expect.objectContaining({ id: 'na', value: facts.numericalAperture }))
 })

@@ -1,5 +1,4 @@
 /** Points in a volume as a microscope shows them at any focus: image formation of docs/optics.md, summed height by height. */
-
 import type { FocusOptics } from '#main/analysis/trust/through-focus.ts'
 import { signed, transformFor } from '#main/analysis/trust/transform.ts'
 import type { Plane } from '#shared/image/plane.ts'

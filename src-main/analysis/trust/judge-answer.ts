@@ -2,7 +2,6 @@
  * The instruments on a picture of which a network told what it shows. Three of the six can speak of a name: metadata, distribution, and how sure and how
  * much at home the network is; there is no picture to explain, resolve or measure. Pure arithmetic: runs in the thread of the others.
  */
-
 import { cut, type Plane } from '#shared/image/plane.ts'
 import type { Reading, Reason, TrustReport } from '#shared/trust.ts'
 import { distribution, unfamiliarity } from './distribution.ts'

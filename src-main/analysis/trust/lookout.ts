@@ -3,7 +3,6 @@
  * (models/training/deepscope_training/superres/lookout.py, which this repeats; test/cases/trust holds values that both must give). Pure arithmetic, and
  * some tens of thousands of multiplications a camera pixel.
  */
-
 import { cut, type Plane } from '#shared/image/plane.ts'
 import { convolved, type Layer, type Stack } from './convolution.ts'
 import { percentileOf } from './plane.ts'

@@ -3,7 +3,6 @@
  * draws most wrongly. Measured on the truth: the root mean square error of the network's picture (scaled to the truth over the whole frame by least
  * squares) in the 16 µm around the structure, as a share of the truth's range.
  */
-
 import { moments, percentileOf } from '#main/analysis/trust/plane.ts'
 import { cut } from '#shared/image/plane.ts'
 import { type Kind, type Rarity, rarities, type Sample, sample, truthSide } from './frames.ts'

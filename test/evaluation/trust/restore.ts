@@ -1,5 +1,4 @@
 /** The classical results that a network must beat: interpolation, smoothing, and Richardson & Lucy's deconvolution, each at its best. */
-
 import { pearson } from '#main/analysis/trust/plane.ts'
 import { blur } from '#main/analysis/trust/smooth.ts'
 import { resampleRow, tapsOf } from '#main/inference/resample.ts'

@@ -103,7 +103,7 @@ photographs of one cell as independent. The baseline is a logistic regression on
 
 Network: {interval(network)}. Histogram: {interval(rival)}.
 
-On cells drawn by a second code (`localization/second.py`), written after the network was designed by somebody who had seen neither the training's cells nor these: {interval(tables['second']['overall'])}.
+On cells drawn by a second code (`localization/second.py`), which somebody who had seen neither the training's cells nor these wrote after the network was designed: {interval(tables['second']['overall'])}.
 
 ## By place
 

@@ -41,8 +41,6 @@ def tables_of(rows, limit):
     def by(values, label):
         return [{label: float(v), **scores.accuracy(labels[values == v], named[values == v])} for v in np.unique(values)]
 
-    table = scores.confusion(labels, named, len(NAMES))
-    reliability, calibration = scores.reliability(probabilities.max(1), named == labels)
     strange = [
         {
             "stranger": stranger,
@@ -63,30 +61,30 @@ def tables_of(rows, limit):
     ]
     return {
         "overall": [{"by": "network", **scores.accuracy(labels, named)}, {"by": "histogram", **scores.accuracy(labels, rows["rival"][known])}],
-        "classes": scores.per_class(table, NAMES),
-        "confusion": table.tolist(),
+        **answered(labels, probabilities),
         "photons": by(photons, "photons"),
         "pixels": by(pixel, "pixel_um"),
-        "reliability": reliability,
-        "calibration_error": calibration,
         "strangers": strange,
         "unknown_by_photons": by_level,
         "unknown_auroc": scores.auroc(novelty[near], novelty[known]),
     }
 
 
-def second_table(rows, limit):
-    """Accuracy with its interval, the places, the confusion, calibration, and how often right and wrong answers are called unknown, on the cells of second.py, from `judge`'s rows."""
-    labels, named = np.array([NAMES.index(n) for n in rows["name"]]), rows["probabilities"].argmax(1)
+def answered(labels, probabilities):
+    """By place, confusion, and how honest the probabilities are: tables of answers (N, classes) about cells of known places (N)."""
+    named = probabilities.argmax(1)
     table = scores.confusion(labels, named, len(NAMES))
+    reliability, calibration = scores.reliability(probabilities.max(1), named == labels)
+    return {"classes": scores.per_class(table, NAMES), "confusion": table.tolist(), "reliability": reliability, "calibration_error": calibration}
+
+
+def second_table(rows, limit):
+    """On the cells of second.py, from `judge`'s rows: accuracy with its interval, the tables of `answered`, and how often right and wrong answers are called unknown."""
+    labels, named = np.array([NAMES.index(n) for n in rows["name"]]), rows["probabilities"].argmax(1)
     right, unknown = named == labels, rows["novelty"] > limit
-    reliability, calibration = scores.reliability(rows["probabilities"].max(1), right)
     return {
         "overall": scores.accuracy(labels, named),
-        "classes": scores.per_class(table, NAMES),
-        "confusion": table.tolist(),
-        "reliability": reliability,
-        "calibration_error": calibration,
+        **answered(labels, rows["probabilities"]),
         "unknown": [{"answers": words, "count": int(which.sum()), "called_unknown": float(unknown[which].mean()) if which.any() else 0.0} for words, which in (("right", right), ("wrong", ~right))],
     }
 

@@ -6,7 +6,7 @@ from scipy import ndimage
 from torch.nn import functional
 
 from .. import camera
-from .lookout import STRIDE, inner, prepared, score
+from .lookout import STRIDE, counted, prepared, score
 
 CROP = 96  # camera pixels a side in a lesson
 FIGURES, PATTERNS = 12000, 1000  # drawn once
@@ -116,7 +116,7 @@ def loss_of(logits, targets, teacher=None):
     parts = [(asked[:, k] & (wanted[:, k] == value), each[:, k]) for k in kinds for value in (0, 1)]
     places = sum((loss * here).sum() / here.sum().clamp(min=1) for here, loss in parts) / 2
     whole = 0 if teacher is None else BLUR * functional.l1_loss(logits[:, 1], teacher[:, 1])
-    for k, (found, there) in enumerate(zip(score(logits)[: len(kinds)], (inner, lambda maps: maps))):
-        here = there(asked[:, k]).flatten(1).any(1)
-        whole = whole + 0.5 * functional.binary_cross_entropy_with_logits(found[here], there(wanted[:, k])[here].flatten(1).amax(1))
+    for _, found, places_asked, places_wanted in zip(kinds, score(logits), counted(asked), counted(wanted)):
+        here = places_asked.flatten(1).any(1)
+        whole = whole + 0.5 * functional.binary_cross_entropy_with_logits(found[here], places_wanted[here].flatten(1).amax(1))
     return places + whole

@@ -87,15 +87,16 @@ def look(network, images):
     return torch.stack([network(prepared(images.flip(axes))).flip([a + 1 for a in axes]) for axes in mirrorings]).mean(0)
 
 
-def inner(maps):
-    """(…, Y, X) without the places at the edge, which are judged by half of their surroundings and are called odd most often for no reason."""
-    return maps[..., 1:-1, 1:-1]
+def counted(maps):
+    """The places by which a whole picture is scored, of maps (B, 2, Y, X): for blur all; for odd structure not those at the edge, which are judged by half of
+    their surroundings and are called odd most often for no reason."""
+    return maps[:, 0, 1:-1, 1:-1], maps[:, 1]
 
 
 def score(logits):
-    """How odd and how blurred a whole picture is: the largest mean of 2 × 2 neighbours of the inner places, and the mean."""
-    near = functional.avg_pool2d(inner(logits[:, :1]), 2, 1).flatten(1)
-    return near.amax(1), logits[:, 1].mean((1, 2))
+    """How odd and how blurred a whole picture is: the largest mean of 2 × 2 neighbours, and the mean, of the places that count."""
+    odd, blurred = counted(logits)
+    return functional.avg_pool2d(odd[:, None], 2, 1).flatten(1).amax(1), blurred.mean((1, 2))
 
 
 def as_json(network, pixel):

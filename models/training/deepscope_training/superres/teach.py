@@ -49,8 +49,9 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
         raise TrainingError("A lookout that there is can be made wider, by one channel or more: name its package with --initial.")
     if path.exists():
         kept = states.load(path, "lookout", ("net", "opt", "step"))
-        if wider and kept.get("wider", 0) != wider:
-            raise TrainingError(f"The lookout {path} was begun with --wider {kept.get('wider', 0)}; move it away to begin anew.")
+        asked, wider = wider, kept.get("wider", 0)
+        if asked and asked != wider:
+            raise TrainingError(f"The lookout {path} was begun with --wider {wider}; move it away to begin anew.")
         if bool(blur) != kept.get("taught_blur", False):
             raise TrainingError(f"The lookout {path} was begun {'without' if blur else 'with'} --blur; go on as it was begun, or move it away.")
         try:
@@ -68,7 +69,7 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
     if kept:
         optimiser.load_state_dict(kept["opt"])
         step = kept["step"]
-    begun_as = {"widths": network.widths, "wider": wider or (kept or {}).get("wider", 0), "taught_blur": bool(blur)}
+    begun_as = {"widths": network.widths, "wider": wider, "taught_blur": bool(blur)}
     lessons.restart((config.seed, step))
     begun = time.monotonic()
     while step < steps:
