@@ -61,7 +61,7 @@ def run(config, work, pool_folder, steps=None, precision=None, report=print):
         learned = state.get("precision", "float32")
         taught = precision or learned
         before, after = teach(config, network, pool_folder, state["step"], steps, taught, report)
-        report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (negative logarithm of the likelihood).")
+        report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (quantile loss).")
         return {**state, "network": network.cpu().state_dict(), "judged": steps, "precision": train.coarser(learned, taught)}
 
     train.read_checkpoint(Path(work) / "checkpoint.pt", config)  # refused with a sentence before anything is held

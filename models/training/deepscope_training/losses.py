@@ -13,6 +13,8 @@ import torch
 
 FLOOR = 3e-4  # of the normalised image: errors below are good enough
 FLATTEST = 0.02  # of the normalised image: the least range that structural similarity is relative to
+INTERVALS = (0.5, 0.8, 0.95)  # that the second head's scale stands for
+SMALLEST = 1e-6  # of the normalised image: errors below have no logarithm worth telling
 NEIGHBOURHOOD = 3.0  # pixels around fine detail that count as structure
 
 
@@ -76,11 +78,23 @@ def balanced(values, target):
     return 0.5 * (parts[0] + parts[1]).mean()
 
 
+def misjudged(error, scale):
+    """How wrongly `scale` tells the size of errors, of the same shape: the mean over INTERVALS of the quantile loss (Koenker & Bassett 1978) of the logarithm of the error's
+    size, whose quantiles shall be those of a Laplace distribution. It is least where the intervals hold what they say on average, whatever the errors' distribution;
+    the likelihood's optimum is the mean error, which a few large ones rule."""
+    excess = torch.log(error.abs() + SMALLEST) - torch.log(scale)
+    return sum(_quantile(excess - math.log(-math.log(1 - share)), share) for share in INTERVALS) / len(INTERVALS)
+
+
+def _quantile(excess, share):
+    return torch.maximum(share * excess, (share - 1) * excess)
+
+
 def loss(output, target, given, training, pixel):
     """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` and `given`, the input, (B, 1, Y, X), `pixel` in µm.
 
     error: size error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. ssim: dissimilarity. consistency: the size error
-    after a blur to what both objectives resolve. scale: Laplace negative log-likelihood of the error, half of structure and half of ground, in which the image
+    after a blur to what both objectives resolve. scale: how wrongly the error is told (`misjudged`), half of structure and half of ground, in which the image
     counts as given (the second head learns to judge, not to please).
     """
     image, scale = output[:, :1], output[:, 1:]
@@ -89,10 +103,10 @@ def loss(output, target, given, training, pixel):
     coarse, coarse_reference = (gaussian_blur(of, training.consistency_sigma / pixel) for of in (difference, reference))
     consistency = size_error(coarse, coarse_reference, power)
     structure = structure_error(difference, reference, target, power)
-    likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
+    judgement = balanced(misjudged(difference.detach(), scale), target)
     total = training.error * error + training.structure * structure
-    total = total + training.consistency * consistency + training.scale * likelihood
-    parts = {"error": error, "structure": structure, "consistency": consistency, "scale": likelihood, "l1": difference.abs().mean()}
+    total = total + training.consistency * consistency + training.scale * judgement
+    parts = {"error": error, "structure": structure, "consistency": consistency, "scale": judgement, "l1": difference.abs().mean()}
     if training.ssim:
         parts["ssim"] = dissimilarity(image, target)
         total = total + training.ssim * parts["ssim"]

@@ -17,7 +17,7 @@ from unittest import mock
 import numpy as np
 import torch
 import yaml
-from scipy import ndimage
+from scipy import ndimage, optimize, stats
 
 from deepscope_training import __main__ as command, average, camera, config as configuration, initial, judge, kinds, losses, markdown, metrics, package, pool, states, superres, train
 from deepscope_training.normalisation import normalise
@@ -329,6 +329,55 @@ class Batches(unittest.TestCase):
         target[..., 0, :5] = 1  # five pixels of structure among a hundred
         self.assertAlmostEqual(float(losses.balanced(torch.where(target > 0, 3.0, 1.0), target)), 2.0, places=6)
         self.assertAlmostEqual(float(losses.balanced(torch.ones(2, 1, 8, 8), torch.zeros(2, 1, 8, 8))), 0.5, places=6)  # no structure: its half is missing
+
+    def test_a_part_photographed_alone_shows_the_same_place_in_both_pictures_and_is_as_bright_as_a_field(self):
+        low = torch.arange(64.0).repeat(64, 1) + 100 * torch.arange(64.0)[:, None]
+        high = low.repeat_interleave(2, 0).repeat_interleave(2, 1)
+        for seed in range(20):
+            part, target = batches.alone(low, high, 2, 32, torch.Generator().manual_seed(seed))
+            self.assertEqual((part.shape, target.shape), ((16, 16), (32, 32)))
+            torch.testing.assert_close(target[::2, ::2], part)
+            self.assertAlmostEqual(float(np.quantile(part.numpy(), 0.999)), 1, places=5)
+        dark = torch.full((64, 64), 0.01)
+        self.assertIs(batches.alone(dark, dark, 1, 32, torch.Generator())[0], dark, "where there is hardly any light")
+
+    def test_what_lies_beyond_a_part_photographed_alone_does_not_dim_it(self):
+        """A field of dots with a stripe five times as bright: parts beside the stripe are dim as parts of the field, and bright alone."""
+        config = small.config()
+        low = np.full((128, 128), 0.1, np.float32)
+        low[4::8, 4::8] = 1.0
+        low[:, 60:68] = 5.0
+        field = {"low": low, "high": low, "native": True}
+        spans = []
+        for share in (0.0, 1.0):
+            settings = dataclasses.replace(
+                config,
+                data=dataclasses.replace(config.data, alone=share),
+                camera=dataclasses.replace(config.camera, photons=[5000, 5000], background=[0.1, 0.1], hot_pixels=0.0),
+                normalisation=dataclasses.replace(config.normalisation, jitter=0.0, offset_jitter=0.0),
+            )
+            pairs = [batches.example(settings, [field], 0, torch.Generator().manual_seed(seed), 32)[1] for seed in range(60)]
+            spans.append(min(float(target.max() - target.min()) for target in pairs))
+        self.assertLess(spans[0], 0.6)
+        self.assertGreater(spans[1], 0.85)
+
+    def test_the_scale_that_errors_are_judged_by_best_is_that_of_laplace_noise(self):
+        error = torch.from_numpy(np.random.default_rng(3).laplace(0, 0.2, 200_000))
+        scales = np.linspace(0.15, 0.25, 41)
+        judged = [float(losses.misjudged(error, torch.tensor(scale)).mean()) for scale in scales]
+        self.assertAlmostEqual(scales[np.argmin(judged)], 0.2, delta=0.005)
+
+    def test_of_other_noise_the_best_scale_makes_the_intervals_right_on_average(self):
+        """Gaussian noise of deviation 1: the scale at which the mean share inside the three intervals is theirs, 0.75, by scipy."""
+
+        def inside(scale):
+            return np.mean([2 * stats.norm.cdf(-scale * np.log(1 - share)) - 1 for share in (0.5, 0.8, 0.95)])
+
+        expected = optimize.brentq(lambda scale: inside(scale) - 0.75, 0.1, 2)
+        error = torch.from_numpy(np.random.default_rng(4).normal(0, 1, 200_000))
+        scales = np.linspace(0.8, 1.2, 81) * expected
+        judged = [float(losses.misjudged(error, torch.tensor(scale)).mean()) for scale in scales]
+        self.assertAlmostEqual(scales[np.argmin(judged)] / expected, 1, delta=0.015)
 
     def test_blur_is_that_of_scipy(self):
         image = np.random.default_rng(0).random((40, 56))

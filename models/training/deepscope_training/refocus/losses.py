@@ -6,7 +6,7 @@ would be ruled by the few examples whose target is brightest. With a power above
 
 import torch
 
-from ..losses import NEIGHBOURHOOD, balanced, felt, gaussian_blur
+from ..losses import NEIGHBOURHOOD, balanced, felt, gaussian_blur, misjudged
 
 
 def relative(error, target, floor, least):
@@ -35,8 +35,8 @@ def structure_error(error, reference, target, floor, power, least):
 def loss(config, network, tensors, adversary=None):
     """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X).
 
-    error: what is felt of the mean absolute (its share is `absolute`) and of the RMS error. structure: near fine detail. scale: Laplace negative
-    log-likelihood of the error, half of structure and half of ground, in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
+    error: what is felt of the mean absolute (its share is `absolute`) and of the RMS error. structure: near fine detail. scale: how
+    wrongly the error is told (`misjudged`), half of structure and half of ground, in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
     """
     raw, dpm, target = tensors
     training, edge = config.training, config.training.border
@@ -47,9 +47,9 @@ def loss(config, network, tensors, adversary=None):
     shares = (training.absolute, 1 - training.absolute)
     error = sum(share * felt(size, easiest(other), training.power) for share, size, other in zip(shares, sizes, others)).mean()
     structure = structure_error(difference, reference, target, training.floor, training.power, training.least)
-    likelihood = balanced(difference.detach().abs() / scale + torch.log(scale), target)
-    total = error + training.structure * structure + training.scale * likelihood
-    parts = {"error": error, "structure": structure, "scale": likelihood, "l1": sizes[0].mean()}
+    judgement = balanced(misjudged(difference.detach(), scale), target)
+    total = error + training.structure * structure + training.scale * judgement
+    parts = {"error": error, "structure": structure, "scale": judgement, "l1": sizes[0].mean()}
     parts = {name: float(value.detach()) for name, value in parts.items()}
     if adversary:
         unit = target.std((1, 2, 3), keepdim=True) + 1e-3

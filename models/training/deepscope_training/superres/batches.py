@@ -1,11 +1,13 @@
 """Photographs of the pool's fields: camera, normalisation and cropping, drawn anew for every batch from (seed, step)."""
 
+import numpy as np
 import torch
 
 from .. import camera
 from ..normalisation import log_uniform, normalise, uniform
 from ..resample import to_grid
 
+LEAST_ALONE = 0.05  # of the field's peak: a part that is dimmer is not photographed for itself
 
 def photograph(low, high, ratio, settings, generator, photons=None, background=None):
     """One noisy input (ADU, on the target's grid) of an expectation `low`, and the noise-free target `high` in the same units.
@@ -16,11 +18,23 @@ def photograph(low, high, ratio, settings, generator, photons=None, background=N
     return to_grid(image, ratio), target
 
 
+def alone(low, high, factor, patch, generator):
+    """A part of a field as if it were all that the camera saw: `patch` pixels of `high` and those of `low`, `factor` times as wide each, with the 99.9th
+    percentile of low at 1. The whole field where there is hardly any light in that part."""
+    y, x = (factor * int(torch.randint(0, n - patch // factor + 1, (), generator=generator)) for n in low.shape)
+    part = low[y // factor : (y + patch) // factor, x // factor : (x + patch) // factor]
+    peak = float(np.quantile(part.numpy(), 0.999))
+    return (low, high) if peak < LEAST_ALONE else (part / peak, high[y : y + patch, x : x + patch] / peak)
+
+
 def example(config, fields, index, generator, patch):
     """A normalised, jittered, turned crop: input and target (patch, patch)."""
     field = fields[index]
     low, high = torch.from_numpy(field["low"]), torch.from_numpy(field["high"]).float()
-    image, target = photograph(low, high, 1 if field["native"] else 1 / config.optics.factor, config.camera, generator)
+    factor = 1 if field["native"] else config.optics.factor
+    if config.data.alone and uniform(generator, 0, 1) < config.data.alone and min(high.shape, default=0) >= patch:
+        low, high = alone(low, high, factor, patch, generator)
+    image, target = photograph(low, high, 1 / factor, config.camera, generator)
     image, offset, scale = normalise(image, config.normalisation.percentiles)
     target = (target - offset) / scale
     span = 1 + config.normalisation.jitter
