@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
+import { mulberry32 } from '#main/analysis/trust/perturb.ts'
 import { isError } from '#shared/errors.ts'
 import { decode, encode, join } from '#shared/rpc/codec.ts'
-import { seeded } from './fixture.ts'
 
 const limits = { headBytes: 2 ** 20 }
 const round = (message: unknown) => decode(join(encode(message)), limits)
@@ -130,7 +130,7 @@ describe('the codec', () => {
   })
 
   it('meets 5,000 damaged messages (seeded) with a message or BadRequest, never anything else', () => {
-    const random = seeded(7)
+    const random = mulberry32(7)
     const good = join(
       encode({ type: 'frame', id: 1, header: { n: 1, list: [1, 2] }, bytes: new Uint8Array(40), more: [new Float32Array(3)] }),
     )

@@ -240,14 +240,3 @@ export function speakRaw(transport: Transport) {
     of: (type: string) => received.filter((message) => message.type === type),
   }
 }
-
-/** Deterministic numbers 0…1: mulberry32 (Tommy Ettinger, 2017). */
-export function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}

@@ -1,11 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { mulberry32 } from '#main/analysis/trust/perturb.ts'
 import { Deliveries } from '#shared/rpc/deliveries.ts'
 import type { ServerLimits } from '#shared/rpc/limits.ts'
 import { portTransport } from '#shared/rpc/port.ts'
 import { createCaller, serve } from '#shared/rpc/server.ts'
 import { maxWindow, protocolVersion } from '#shared/rpc/wire.ts'
 import { failOnLeaks } from '#test/helpers/leaks.ts'
-import { type Backend, contract, createBackend, type Link, seeded, speakRaw, talk, wires } from './fixture.ts'
+import { type Backend, contract, createBackend, type Link, speakRaw, talk, wires } from './fixture.ts'
 
 const soon = { timeout: 5000, interval: 5 }
 const hello = { type: 'hello', version: protocolVersion }
@@ -233,7 +234,7 @@ describe.each(wires)('a hostile client over $name', ({ open }) => {
   })
 
   it('that sends random messages (2,000, seeded) neither stops the host nor leaves anything open', async () => {
-    const random = seeded(20261123)
+    const random = mulberry32(20261123)
     const pick = <T>(...values: readonly T[]): T => values[Math.floor(random() * values.length)] as T
     const value = (depth = 0): unknown =>
       pick<() => unknown>(
