@@ -9,7 +9,8 @@ from .errors import TrainingError
 class Camera:
     """Ranges that every photograph of the training draws from. dim: exponent of the uniform number that photons are drawn with: above 1, dim light is more
     often. twelve_bit: fraction read out with 12 bits, the gain raised where the brightest place would not fit. bleached: fraction of photographs of
-    specimens of which a part had been lit before and shines less."""
+    specimens of which a part had been lit before and shines less. alone: fraction of patches (of super-resolution) that are photographed and normalised as if
+    they were all that the camera saw."""
 
     photons: list
     background: list
@@ -21,9 +22,10 @@ class Camera:
     dim: float = 1.0
     twelve_bit: float = 0.0
     bleached: float = 0.0
+    alone: float = 0.0
 
     def __post_init__(self):
-        for name in ("hot_pixels", "eight_bit", "twelve_bit", "bleached"):
+        for name in ("hot_pixels", "eight_bit", "twelve_bit", "bleached", "alone"):
             if not 0 <= getattr(self, name) <= 1:
                 raise TrainingError(f"camera: {name} is a fraction, from 0 to 1, not {getattr(self, name)}.")
         if not self.dim > 0:

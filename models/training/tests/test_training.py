@@ -352,8 +352,7 @@ class Batches(unittest.TestCase):
         for share in (0.0, 1.0):
             settings = dataclasses.replace(
                 config,
-                data=dataclasses.replace(config.data, alone=share),
-                camera=dataclasses.replace(config.camera, photons=[5000, 5000], background=[0.1, 0.1], hot_pixels=0.0),
+                camera=dataclasses.replace(config.camera, alone=share, photons=[5000, 5000], background=[0.1, 0.1], hot_pixels=0.0),
                 normalisation=dataclasses.replace(config.normalisation, jitter=0.0, offset_jitter=0.0),
             )
             pairs = [batches.example(settings, [field], 0, torch.Generator().manual_seed(seed), 32)[1] for seed in range(60)]

@@ -63,7 +63,6 @@ class Data:
     slip: list = field(default_factory=lambda: [0.0, 0.0])  # share of the other fields whose input is focused anywhere within so many µm of the target's focus
     magnify: list = field(default_factory=lambda: [1.0, 1.0])
     penetration: list = field(default_factory=list)
-    alone: float = 0.0  # share of the patches that are photographed and normalised as if they were the whole picture
 
 
 @dataclass(frozen=True)
