@@ -16,5 +16,5 @@ def config(dpm="early", target="widefield", **training):
         data=dataclasses.replace(full.data, field=48, depth=2.0, inner=1.0, reach=2.0, inputs=2, targets=2, fields=3, least=2, target=target),
         network=dataclasses.replace(full.network, dpm=dpm, widths=[4, 6], down=[1, 1], up=[1], features=4),
         training=dataclasses.replace(full.training, **steps),
-        evaluation=dataclasses.replace(full.evaluation, fields=1, field=48, photons=[1000], distances=[0, 2], iterations=[1, 3], seen=2),
+        evaluation=dataclasses.replace(full.evaluation, fields=1, field=48, photons=[1000], distances=[0, 2], iterations=[1, 3]),
     )

@@ -184,7 +184,7 @@ place is known: ΔF/F over the mean in time, against the true course. Median ove
 
 ## Is the expected error honest?
 
-Share of signal pixels whose error lies within the Laplace interval the network gives.
+Share of signal pixels whose error lies within the Laplace interval the network gives. Of the training's families: {checks.SEEN} fresh specimens, each at {checks.LOOKS} distances drawn at random.
 
 {coverage(tables['coverage'])}
 

@@ -68,7 +68,6 @@ class Evaluation:
     spherical: float
     wavelength: float
     iterations: list
-    seen: int = 40  # fresh specimens of the training's families, at least
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from .. import metrics, results
 from . import activity, batches, beads, card, checks, comparison, heldout, observe, predict, real, rivals, variants
 
 CANDIDATES = ("input", "rl-plane", "rl-volume", "network")
-LOOKS = 4  # distances at which each fresh specimen of the training's families is looked at
 BRIGHT = beads.LEVEL  # "at 1,000 photons and more"
 
 
@@ -98,9 +97,9 @@ def shuffled(config, network, named, report):
 
 
 def entries_seen(config, network, report):
-    """Answers on fresh specimens of the training's families by photon level, at LOOKS random distances each, for `coverage`."""
+    """Answers on fresh specimens of the training's families by photon level, at several random distances each, for `coverage`."""
     answers, generator = {}, torch.Generator().manual_seed(3)
-    for entry in (entry for entry in observe.seen(config, max(config.evaluation.seen, config.evaluation.fields)) for _ in range(LOOKS)):
+    for entry in (entry for entry in observe.seen(config, checks.SEEN) for _ in range(checks.LOOKS)):
         source, wanted = batches.choose(entry["positions"], int(entry["inputs"]), config.data.reach, generator)
         seen, true = (torch.from_numpy(entry[k][i].astype(np.float32)) for k, i in (("widefield", source), (config.data.target, wanted)))
         distance = float(entry["positions"][wanted] - entry["positions"][source])
