@@ -117,6 +117,14 @@ class Taught(unittest.TestCase):
             with self.assertRaisesRegex(TrainingError, "--initial"):
                 teach.learn(small.config(), lessons_of(), small.scratch(self) / "new.pt", 1, small.silent, wider=wider)
 
+    def test_a_lookout_of_other_pixels_teaches_nothing(self):
+        folder = small.scratch(self)
+        (folder / "lookout.json").write_text(json.dumps(lookout.as_json(lookout.Lookout().fold(), 0.3)), encoding="utf-8")
+        for way in ({"initial": folder}, {"blur": folder}):
+            with self.assertRaisesRegex(TrainingError, r"pixels of 0\.3 µm.*pixels of 0\.65 µm"):
+                teach.learn(small.config(), lessons_of(), folder / "new.pt", 1, small.silent, **way)
+        self.assertFalse((folder / "new.pt").exists())
+
     def test_with_a_teacher_the_blur_is_what_the_teacher_says(self):
         """What was done to the picture does not count then, and the odd places count as before."""
         logits, targets = torch.zeros(2, 2, 4, 4), torch.zeros(2, 2, 4, 4)

@@ -109,8 +109,8 @@ def as_json(network, pixel):
     return {"method": METHOD, "pixel_size_um": pixel, "layers": layers, "head": head}
 
 
-def read(path):
-    """The folded network that `as_json` wrote into the file `path`."""
+def read(path, pixel=None):
+    """The folded network that `as_json` wrote into the file `path`; refused if it was taught with another `pixel` (µm), where that is told."""
     try:
         made = json.loads(path.read_text(encoding="utf-8"))
         network = Lookout(folded=True, widths=[layer["outputs"] for layer in made["layers"]])
@@ -120,6 +120,9 @@ def read(path):
                     tensor.copy_(torch.from_numpy(np.frombuffer(base64.b64decode(kept[name]), "<f4").copy()).view_as(tensor))
     except Exception as error:  # a missing file, or whatever reading a damaged one raises
         raise TrainingError(f"{path} holds no lookout of this design.") from error
+    taught = made.get("pixel_size_um")
+    if pixel is not None and taught != pixel:
+        raise TrainingError(f"The lookout {path} was taught with pixels of {taught} µm, and this one shall see pixels of {pixel} µm; they cannot teach one another.")
     return network.eval()
 
 

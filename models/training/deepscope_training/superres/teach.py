@@ -60,8 +60,8 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
         except RuntimeError as error:
             raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
     else:
-        network = read(Path(initial) / "lookout.json").wider(wider) if initial else Lookout()
-    teacher = read(Path(blur) / "lookout.json") if blur else None
+        network = read(Path(initial) / "lookout.json", lessons.pixel).wider(wider) if initial else Lookout()
+    teacher = read(Path(blur) / "lookout.json", lessons.pixel) if blur else None
     network = network.to(memory_format=torch.channels_last).train()
     answer = answering(network, "cpu", precision or "float32")
     peak = RATE_AGAIN if network.folded else RATE
