@@ -26,7 +26,7 @@ def parse(arguments):
     parser.add_argument("--precision", choices=["float32", "bfloat16"], help="in which a network computes while it learns (default: as before the interruption, else float32); bfloat16 is quicker where the processor has it")
     parser.add_argument("--wider", type=int, default=0, help="lookout: so many channels more in every layer than that of --initial")
     parser.add_argument("--blur", type=Path, help="lookout: a package whose lookout's opinion of blur is kept")
-    parser.add_argument("--fields", type=int, help="evaluate on so many fields instead of the configuration's number")
+    parser.add_argument("--fields", type=int, help="evaluate on so many fields of each held-out family (super-resolution: and of those of the training) instead of the configuration's number")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
     return parser.parse_args(arguments)
 

@@ -58,7 +58,10 @@ def load(name_or_path):
     kind = values.get("kind") if isinstance(values, dict) else None
     if kind not in kinds.KINDS:
         raise TrainingError(f"{path.name}: kind must be one of {', '.join(kinds.KINDS)}, not {kind!r}.")
-    return build(kinds.named(kind).Config, values, path.name)
+    made = build(kinds.named(kind).Config, values, path.name)
+    if made.camera.alone and kind != "superres":
+        raise TrainingError(f"{path.name}: networks of the kind {kind} have no use for camera.alone; leave it out.")
+    return made
 
 
 def names():

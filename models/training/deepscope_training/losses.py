@@ -80,8 +80,8 @@ def balanced(values, target):
 
 def misjudged(error, scale):
     """How wrongly `scale` tells the size of errors, of the same shape: the mean over INTERVALS of the quantile loss (Koenker & Bassett 1978) of the logarithm of the error's
-    size, whose quantiles shall be those of a Laplace distribution. It is least where the intervals hold what they say on average, whatever the errors' distribution;
-    the likelihood's optimum is the mean error, which a few large ones rule."""
+    size, whose quantiles shall be those of a Laplace distribution. Of errors of any distribution it is least where the shares inside the three intervals have the mean that
+    they should have, 75 %; each alone is right only if the distribution is Laplace's. The likelihood's optimum is the mean absolute error, which a few large ones rule."""
     excess = torch.log(error.abs() + SMALLEST) - torch.log(scale)
     return sum(_quantile(excess - math.log(-math.log(1 - share)), share) for share in INTERVALS) / len(INTERVALS)
 

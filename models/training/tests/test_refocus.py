@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 import torch
 
-from deepscope_training import markdown, metrics, package, pool, train
+from deepscope_training import losses as common, markdown, metrics, package, pool, train
 from deepscope_training.errors import TrainingError
 from deepscope_training.refocus import baselines, batches, beads, checks, describe, fields, losses, measure, networks, observe, predict
 
@@ -231,6 +231,23 @@ class Checks(unittest.TestCase):
         self.assertEqual(checks.peaks(image, 5).tolist(), [[40, 50]])
         self.assertEqual(len(checks.peaks(image, 50)), 0)
         self.assertAlmostEqual(float(checks.light(image, np.array([[40, 50]]), 0.325)[0]) / (20 * 8 * np.pi), 1, delta=0.01)
+
+    def test_the_second_head_learns_from_its_intervals_and_leaves_the_picture_alone(self):
+        generator = torch.Generator().manual_seed(6)
+        output, target, raw = (torch.rand(2, n, 32, 32, generator=generator) + 0.1 for n in (2, 1, 1))
+        output.requires_grad_(True)
+
+        def gradient(weight):
+            total, parts = losses.loss(small_refocus.config(scale=weight), lambda *_: output, (raw, None, target))
+            return torch.autograd.grad(total, output)[0], parts["scale"]
+
+        edge = small_refocus.config().training.border
+        inner = np.s_[..., edge : 32 - edge, edge : 32 - edge]
+        judged = common.balanced(common.misjudged((target - output[:, :1].detach())[inner], output[:, 1:][inner]), target[inner])
+        (with_it, said), (without, _) = gradient(1.0), gradient(0.0)
+        self.assertAlmostEqual(said, float(judged.detach()), places=6)
+        torch.testing.assert_close(with_it[:, 1], torch.autograd.grad(judged, output)[0][:, 1])
+        torch.testing.assert_close(with_it[:, 0], without[:, 0])
 
     def test_coverage_of_laplace_noise(self):
         rng = np.random.default_rng(1)

@@ -44,6 +44,14 @@ class Configuration(unittest.TestCase):
             configuration.build(superres.Config, values, "widefield-sr.yaml")
         return str(caught.exception)
 
+    def test_patches_alone_are_for_super_resolution(self):
+        values = yaml.safe_load((configuration.CONFIGS / "deep-z.yaml").read_text(encoding="utf-8"))
+        values["camera"]["alone"] = 0.5
+        path = small.scratch(self) / "mine.yaml"
+        path.write_text(yaml.safe_dump(values), encoding="utf-8")
+        with self.assertRaisesRegex(TrainingError, "no use for camera.alone"):
+            configuration.load(path)
+
     def test_shipped_file_loads(self):
         self.assertEqual(configuration.load("widefield-sr").optics.factor, 2)
 
@@ -360,6 +368,30 @@ class Batches(unittest.TestCase):
         self.assertLess(spans[0], 0.6)
         self.assertGreater(spans[1], 0.85)
 
+    def test_a_patch_photographed_alone_shows_the_same_place_on_both_grids(self):
+        """In bright light and without blur, a patch of a field on two grids is the same picture twice."""
+        config = small.config()
+        fine = ndimage.gaussian_filter(np.random.default_rng(5).random((128, 128)), 3, mode="wrap").astype(np.float32)
+        fine -= fine.min()
+        field = {"low": fine.reshape(64, 2, 64, 2).mean((1, 3)), "high": fine, "native": False}
+        settings = dataclasses.replace(config, camera=dataclasses.replace(config.camera, alone=1.0, photons=[5000, 5000], background=[0.01, 0.01], hot_pixels=0.0))
+        for seed in range(5):
+            image, target = batches.example(settings, [field], 0, torch.Generator().manual_seed(seed), 32)
+            self.assertGreater(metrics.correlation(image.numpy(), target.numpy()), 0.97)
+
+    def test_the_second_head_learns_from_its_intervals_and_leaves_the_picture_alone(self):
+        config = small.config()
+        generator = torch.Generator().manual_seed(6)
+        output, target, given = (torch.rand(2, n, 32, 32, generator=generator) + 0.1 for n in (2, 1, 1))
+        output.requires_grad_(True)
+        judged = losses.balanced(losses.misjudged(target - output[:, :1], output[:, 1:]), target)
+        training = dataclasses.replace(config.training, error=0.0, structure=0.0, consistency=0.0, ssim=0.0, scale=1.0)
+        total, parts = losses.loss(output, target, given, training, 0.3)
+        self.assertAlmostEqual(parts["scale"], float(judged.detach()), places=6)
+        total.backward()
+        self.assertEqual(float(output.grad[:, 0].abs().max()), 0)
+        self.assertGreater(float(output.grad[:, 1].abs().max()), 0)
+
     def test_the_scale_that_errors_are_judged_by_best_is_that_of_laplace_noise(self):
         error = torch.from_numpy(np.random.default_rng(3).laplace(0, 0.2, 200_000))
         scales = np.linspace(0.15, 0.25, 41)
@@ -395,7 +427,7 @@ class Batches(unittest.TestCase):
 
     def test_fractions_beyond_all_and_nothing_are_refused(self):
         camera = configuration.load("widefield-sr").camera
-        for change, said in (({"twelve_bit": 1.5}, "twelve_bit is a fraction"), ({"bleached": 2.0}, "bleached is a fraction"), ({"eight_bit": -0.1}, "eight_bit is a fraction"), ({"dim": 0.0}, "dim must be above 0")):
+        for change, said in (({"twelve_bit": 1.5}, "twelve_bit is a fraction"), ({"bleached": 2.0}, "bleached is a fraction"), ({"alone": 1.2}, "alone is a fraction"), ({"eight_bit": -0.1}, "eight_bit is a fraction"), ({"dim": 0.0}, "dim must be above 0")):
             with self.assertRaisesRegex(TrainingError, said):
                 dataclasses.replace(camera, **change)
 

@@ -70,6 +70,12 @@ def depth_of_field(rows):
     return f"{said}\n\n{table(rows, 2)}\n"
 
 
+def looked_at(rows):
+    """How many pictures of the training's families the coverage was counted on, in a sentence."""
+    cases = next((r["cases"] for r in rows if r["specimens"] == "seen families" and "cases" in r), None)
+    return f" Of the training's families: {cases} pictures of {cases // checks.LOOKS} fresh specimens, at distances drawn at random." if cases else ""
+
+
 def adversary(config, shipped, rows):
     """What is said of the adversary."""
     wanted = config.training.adversarial
@@ -184,7 +190,7 @@ place is known: ΔF/F over the mean in time, against the true course. Median ove
 
 ## Is the expected error honest?
 
-Share of signal pixels whose error lies within the Laplace interval the network gives. Of the training's families: {checks.SEEN} fresh specimens, each at {checks.LOOKS} distances drawn at random.
+Share of signal pixels whose error lies within the Laplace interval the network gives.{looked_at(tables['coverage'])}
 
 {coverage(tables['coverage'])}
 

@@ -6,6 +6,7 @@ import torch
 from scipy import ndimage
 
 from .. import metrics
+from ..losses import INTERVALS
 from ..scene import STEP_Z
 from . import beads, fields, heldout, observe, predict
 
@@ -120,14 +121,14 @@ def coverage(answers, specimens):
     """Share of signal pixels (above a tenth of the target's range) inside the 50, 80 and 95 % Laplace intervals, by photon level."""
     rows = []
     for photons, given in answers.items():
-        for interval in (0.5, 0.8, 0.95):
+        for interval in INTERVALS:
             inside, weight = [], []
             for image, scale, target in given:
                 signal = target > np.percentile(target, 0.1) + 0.1 * metrics.value_range(target)
                 if signal.any():
                     inside.append(metrics.coverage(image, scale, target, interval, signal))
                     weight.append(signal.sum())
-            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "inside": float(np.average(inside, weights=weight))})
+            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": len(inside), "inside": float(np.average(inside, weights=weight))})
     return rows
 
 

@@ -3,7 +3,8 @@
 Wu et al. 2019 append the map of distances (DPM) to the image as a channel. Here it multiplies: at every block a gain for each channel is made from
 the distance at that place (Perez et al. 2018), so that one set of filters serves all distances, and the path to the image keeps no bias:
 brightness times a means output times a (Mohan et al. 2020). `early`: every block is steered. `late`: only the blocks on the way up are, so that
-planes of one image share its encoding. A second head gives the Laplace scale of the error (Weigert et al. 2018).
+planes of one image share its encoding. A second head gives the Laplace scale of the error (Weigert et al. 2018; taught
+by its intervals instead of the likelihood, `losses.misjudged`).
 """
 
 import torch

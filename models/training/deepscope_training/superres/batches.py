@@ -9,6 +9,7 @@ from ..resample import to_grid
 
 LEAST_ALONE = 0.05  # of the field's peak: a part that is dimmer is not photographed for itself
 
+
 def photograph(low, high, ratio, settings, generator, photons=None, background=None):
     """One noisy input (ADU, on the target's grid) of an expectation `low`, and the noise-free target `high` in the same units.
 
@@ -20,7 +21,7 @@ def photograph(low, high, ratio, settings, generator, photons=None, background=N
 
 def alone(low, high, factor, patch, generator):
     """A part of a field as if it were all that the camera saw: `patch` pixels of `high` and those of `low`, `factor` times as wide each, with the 99.9th
-    percentile of low at 1. The whole field where there is hardly any light in that part."""
+    percentile of low at 1. The whole field where that percentile is below LEAST_ALONE: hardly any light, or a few bright points."""
     y, x = (factor * int(torch.randint(0, n - patch // factor + 1, (), generator=generator)) for n in low.shape)
     part = low[y // factor : (y + patch) // factor, x // factor : (x + patch) // factor]
     peak = float(np.quantile(part.numpy(), 0.999))
@@ -32,7 +33,7 @@ def example(config, fields, index, generator, patch):
     field = fields[index]
     low, high = torch.from_numpy(field["low"]), torch.from_numpy(field["high"]).float()
     factor = 1 if field["native"] else config.optics.factor
-    if config.camera.alone and uniform(generator, 0, 1) < config.camera.alone and min(high.shape, default=0) >= patch:
+    if config.camera.alone and uniform(generator, 0, 1) < config.camera.alone and min(high.shape) >= patch:
         low, high = alone(low, high, factor, patch, generator)
     image, target = photograph(low, high, 1 / factor, config.camera, generator)
     image, offset, scale = normalise(image, config.normalisation.percentiles)

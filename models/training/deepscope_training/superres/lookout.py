@@ -110,7 +110,7 @@ def as_json(network, pixel):
 
 
 def read(path, pixel=None):
-    """The folded network that `as_json` wrote into the file `path`; refused if it was taught with another `pixel` (µm), where that is told."""
+    """The folded network that `as_json` wrote into the file `path`; refused if it was taught with another `pixel` (µm) than this, unless that is None."""
     try:
         made = json.loads(path.read_text(encoding="utf-8"))
         network = Lookout(folded=True, widths=[layer["outputs"] for layer in made["layers"]])

@@ -3,8 +3,8 @@
 Its first convolution steps by two, because an image brought from 0.65 to 0.325 µm pixels holds a quarter of the
 information its pixels could; the last one steps back up. Most of its layers stand on that finest level, where the place of
 a point within its pixel is decided. Two outputs: the input plus a correction (Wang et al. 2019 train a U-Net for this task;
-the residual makes it do nothing where nothing is known), and the Laplace scale of its error (Weigert et al. 2018). The path
-to the image has no bias, so brightness times a means output times a (Mohan et al. 2020).
+the residual makes it do nothing where nothing is known), and the Laplace scale of its error (Weigert et al. 2018; taught by its
+intervals instead of the likelihood, `losses.misjudged`). The path to the image has no bias, so brightness times a means output times a (Mohan et al. 2020).
 """
 
 import torch
