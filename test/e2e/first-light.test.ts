@@ -98,7 +98,7 @@ describe('first light', () => {
   it('stops motion and light with Escape', async () => {
     await page.getByTestId('nav-live').click()
     const { control: microscope } = app.host.parts
-    const far = microscope.moveStage({ x: 1500, y: 0, relative: true })
+    const far = microscope.moveStage({ x: 5500, y: 0, relative: false })
     far.catch(() => undefined)
     await expect.poll(() => control().stage!.moving).toBe(true)
     await page.keyboard.press('Escape')
