@@ -11,9 +11,10 @@ import math
 
 import torch
 
+from .intervals import INTERVALS
+
 FLOOR = 3e-4  # of the normalised image: errors below are good enough
 FLATTEST = 0.02  # of the normalised image: the least range that structural similarity is relative to
-INTERVALS = (0.5, 0.8, 0.95)  # that the second head's scale stands for
 SMALLEST = 1e-6  # of the normalised image: errors below have no logarithm worth telling
 NEIGHBOURHOOD = 3.0  # pixels around fine detail that count as structure
 

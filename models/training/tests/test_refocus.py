@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 import torch
 
-from deepscope_training import losses as common, markdown, metrics, package, pool, train
+from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, train
 from deepscope_training.errors import TrainingError
 from deepscope_training.refocus import baselines, batches, beads, checks, describe, fields, losses, measure, networks, observe, predict
 
@@ -254,7 +254,7 @@ class Checks(unittest.TestCase):
         target = rng.uniform(5, 10, (120, 120))
         target[:40] = 0
         answers = {500: [(target + rng.laplace(0, 0.3, target.shape), np.full(target.shape, 0.3), target)]}
-        for row in checks.coverage(answers, "made"):
+        for row in intervals.coverage(answers, "made"):
             self.assertAlmostEqual(row["inside"], row["interval"], delta=0.02)
 
 

@@ -1,17 +1,15 @@
-"""Checks beyond similarity and beads: what appears in empty places, spots that are none, structure never trained on, honesty of the error,
-wrong, tilted and curved maps of distances, aberration, and distances beyond the range."""
+"""Checks beyond similarity and beads: what appears in empty places, spots that are none, structure never trained on, wrong, tilted and curved maps of distances, aberration, and distances beyond the range."""
 
 import numpy as np
 import torch
 from scipy import ndimage
 
 from .. import metrics
-from ..losses import INTERVALS
 from ..scene import STEP_Z
 from . import beads, fields, heldout, observe, predict
 
 EMPTY_FROM = 3.0  # µm from the next bead
-SEEN, LOOKS = 40, 4  # fresh specimens of the training's families for `coverage`, and at how many distances each is looked at
+SEEN, LOOKS = 40, 4  # fresh specimens of the training's families for `intervals.coverage`, and at how many distances each is looked at
 EDGE = 16  # pixels at the border of a field that are left out
 NEAR_Z, NEAR_XY = 2.0, 0.8  # µm: a spot this near to a true point is true
 SPOT = 0.15  # of the target's range: what stands out by so much is a spot
@@ -115,21 +113,6 @@ def light(image, places, pixel):
         ground = np.median(image[(distance >= 5.5) & (distance <= 6.5)])
         found.append(float((image[distance <= 4] - ground).sum()))
     return np.array(found)
-
-
-def coverage(answers, specimens):
-    """Share of signal pixels (above a tenth of the target's range) inside the 50, 80 and 95 % Laplace intervals, by photon level."""
-    rows = []
-    for photons, given in answers.items():
-        for interval in INTERVALS:
-            inside, weight = [], []
-            for image, scale, target in given:
-                signal = target > np.percentile(target, 0.1) + 0.1 * metrics.value_range(target)
-                if signal.any():
-                    inside.append(metrics.coverage(image, scale, target, interval, signal))
-                    weight.append(signal.sum())
-            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": len(inside), "inside": float(np.average(inside, weights=weight))})
-    return rows
 
 
 def surfaces(config, network, family="shells", photons=1000, count=3):

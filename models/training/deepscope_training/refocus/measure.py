@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import metrics, results
+from .. import intervals, metrics, results
 from . import activity, batches, beads, card, checks, comparison, heldout, observe, predict, real, rivals, variants
 
 CANDIDATES = ("input", "rl-plane", "rl-volume", "network")
@@ -191,7 +191,7 @@ def run(config, work, out, report=print):
         "empty": checks.empty(config, network),
         "spots": checks.spots(config, network),
         "rare": checks.rare(config, network),
-        "coverage": checks.coverage(entries_seen(config, network, report), "seen families") + checks.coverage(held_answers, "held-out families"),
+        "coverage": intervals.coverage(entries_seen(config, network, report), "seen families") + intervals.coverage(held_answers, "held-out families"),
         "surfaces": checks.surfaces(config, network),
         "aberrations": checks.aberrations(config, network),
         "beyond": checks.beyond(config, network),

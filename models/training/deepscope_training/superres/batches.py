@@ -33,7 +33,7 @@ def example(config, fields, index, generator, patch):
     field = fields[index]
     low, high = torch.from_numpy(field["low"]), torch.from_numpy(field["high"]).float()
     factor = 1 if field["native"] else config.optics.factor
-    if config.camera.alone and uniform(generator, 0, 1) < config.camera.alone and min(high.shape) >= patch:
+    if config.camera.alone and uniform(generator, 0, 1) < config.camera.alone:
         low, high = alone(low, high, factor, patch, generator)
     image, target = photograph(low, high, 1 / factor, config.camera, generator)
     image, offset, scale = normalise(image, config.normalisation.percentiles)

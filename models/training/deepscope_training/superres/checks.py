@@ -1,4 +1,4 @@
-"""Checks beyond similarity: the width of a bead, what appears in empty places, honesty of the error, faith to real inputs."""
+"""Checks beyond similarity: the width of a bead, what appears in empty places, faith to real inputs."""
 
 import dataclasses
 import math
@@ -8,7 +8,6 @@ import torch
 from scipy import ndimage
 
 from .. import metrics, real
-from ..losses import INTERVALS
 from ..optics import Field
 from ..scene import Scene
 from . import baselines, fields, predict
@@ -149,22 +148,6 @@ def flux(config, network):
         draws = [flux_slope(true[i], found[i]) for i in rng.integers(0, len(true), (200, len(true)))]
         low, high = np.nanpercentile(draws, (2.5, 97.5)) if np.isfinite(draws).any() else (float("nan"),) * 2
         rows.append({"photons": photons, "beads": len(true), "slope": flux_slope(true, found), "low": float(low), "high": float(high)})
-    return rows
-
-
-def coverage(answers, specimens):
-    """Share of signal pixels (above a tenth of the target's range) inside the 50, 80 and 95 % Laplace intervals, by photon level."""
-    rows = []
-    for photons, given in answers.items():
-        for interval in INTERVALS:
-            inside, weight = [], []
-            for image, scale, target in given:
-                low = np.percentile(target, 0.1)
-                signal = target > low + 0.1 * metrics.value_range(target)
-                if signal.any():
-                    inside.append(metrics.coverage(image, scale, target, interval, signal))
-                    weight.append(signal.sum())
-            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": len(inside), "inside": float(np.average(inside, weights=weight))})
     return rows
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import metrics, results
+from .. import intervals, metrics, results
 from . import authors, card, checks, fields, points, predict, reconstruction, rivals, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
@@ -140,7 +140,7 @@ def run(config, work, out, report=print):
         "rare": points.rare_flux(config, network),
         "flux": checks.flux(config, network),
         "empty": checks.empty(config, network),
-        "coverage": checks.coverage(seen_answers, "seen families") + checks.coverage(held_answers, "held-out families"),
+        "coverage": intervals.coverage(seen_answers, "seen families") + intervals.coverage(held_answers, "held-out families"),
         "on_grid": checks.on_grid(config, examples),
         "authors": authors.table(examples),
         "real_pair": checks.real_pair(config, network),

@@ -1,0 +1,23 @@
+"""What the scale of a second head stands for: intervals of its error, and how often they hold."""
+
+import numpy as np
+
+from . import metrics
+
+INTERVALS = (0.5, 0.8, 0.95)
+
+
+def coverage(answers, specimens):
+    """Share of signal pixels (above a tenth of the target's range) inside the Laplace INTERVALS. answers: {photons: [(image, scale, target)]}; one row for each
+    photon level and interval, labelled `specimens`, with the number of pictures that had signal (cases)."""
+    rows = []
+    for photons, given in answers.items():
+        for interval in INTERVALS:
+            inside, weight = [], []
+            for image, scale, target in given:
+                signal = target > np.percentile(target, 0.1) + 0.1 * metrics.value_range(target)
+                if signal.any():
+                    inside.append(metrics.coverage(image, scale, target, interval, signal))
+                    weight.append(signal.sum())
+            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": len(inside), "inside": float(np.average(inside, weights=weight))})
+    return rows
