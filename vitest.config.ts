@@ -7,8 +7,10 @@ export default defineConfig({
   resolve: { alias: { '#shared': at('src-shared'), '#main': at('src-main'), '#renderer': at('src-renderer'), '#test': at('test') } },
   test: {
     include: ['test/**/*.test.ts'],
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    // How long a failure may take: a busy machine is no failure.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     pool: 'forks',
     maxWorkers: 2,
   },

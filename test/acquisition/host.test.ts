@@ -36,7 +36,7 @@ describe('one camera, asked for several things at once', () => {
     await captures.startRecording('while snapping')
     await snap
     const { frames } = recording()
-    await expect.poll(() => recording().frames, { timeout: 15_000 }).toBeGreaterThan(frames + 1)
+    await expect.poll(() => recording().frames).toBeGreaterThan(frames + 1)
     expect(recording().problem).toBeNull()
   })
 
@@ -46,7 +46,7 @@ describe('one camera, asked for several things at once', () => {
     await Promise.all([captures.startLive(), captures.startLive(), captures.startLive()])
     const seen: number[] = []
     live.onFrame(({ metadata }) => seen.push(metadata.frame))
-    await expect.poll(() => seen.length, { timeout: 15_000 }).toBeGreaterThan(5)
+    await expect.poll(() => seen.length).toBeGreaterThan(5)
     expect(new Set(seen).size).toBe(seen.length)
   })
 
@@ -77,11 +77,11 @@ describe('a recording', () => {
     const { captures, recorder, data } = host.parts
     await captures.connect('demo')
     await captures.startLive()
-    await expect.poll(() => host.parts.live.newest, { timeout: 15_000 }).not.toBeNull()
+    await expect.poll(() => host.parts.live.newest).not.toBeNull()
     await captures.stopLive()
     await captures.selectObjective('20x')
     const id = await captures.startRecording('at 20×')
-    await expect.poll(() => recording().frames, { timeout: 15_000 }).toBeGreaterThan(0)
+    await expect.poll(() => recording().frames).toBeGreaterThan(0)
     await recorder.stop()
     const document = JSON.parse(await readFile(join(data.state.value.folder, id, 'session.json'), 'utf8'))
     expect(JSON.stringify(document)).toContain('"pixelSizeUm":0.325')

@@ -50,8 +50,8 @@ describe('trust in live view', () => {
     live.setEnhance(true, model)
     const frames = setInterval(() => camera.give(), 20)
     try {
-      await expect.poll(() => trust.state.value.report, { timeout: 20_000 }).not.toBeNull()
-      await expect.poll(() => trust.state.value.costShare, { timeout: 20_000 }).toBeGreaterThan(0)
+      await expect.poll(() => trust.state.value.report).not.toBeNull()
+      await expect.poll(() => trust.state.value.costShare).toBeGreaterThan(0)
     } finally {
       clearInterval(frames)
     }
@@ -65,7 +65,7 @@ describe('trust in live view', () => {
   it('says nothing any more when enhancement is switched off', async () => {
     live.setEnhance(true, model)
     camera.give()
-    await expect.poll(() => trust.state.value.report, { timeout: 20_000 }).not.toBeNull()
+    await expect.poll(() => trust.state.value.report).not.toBeNull()
     live.setEnhance(false, model)
     expect(trust.state.value.report).toBeNull()
   })

@@ -9,7 +9,7 @@ import { protocolVersion } from '#shared/rpc/wire.ts'
 import { failOnLeaks } from '#test/helpers/leaks.ts'
 import { browserSocket, contract, cookieOf, speakRaw } from './fixture.ts'
 
-const soon = { timeout: 5000, interval: 5 }
+const soon = { timeout: 30_000, interval: 5 }
 
 describe('the client', () => {
   failOnLeaks()

@@ -5,7 +5,7 @@ import type { StreamFrame } from '#shared/rpc/remote.ts'
 import { failOnLeaks } from '#test/helpers/leaks.ts'
 import { type Backend, createBackend, type Link, talk, wires } from './fixture.ts'
 
-const soon = { timeout: 5000, interval: 5 }
+const soon = { timeout: 30_000, interval: 5 }
 
 describe.each(wires)('the contract over $name', ({ open }) => {
   failOnLeaks()

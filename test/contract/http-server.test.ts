@@ -3,7 +3,7 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { WebSocket } from 'ws'
 import { createAccess } from '#main/ipc/access.ts'
 import { type HttpServer, type HttpServerOptions, startHttpServer } from '#main/ipc/http-server.ts'
@@ -289,7 +289,7 @@ describe('the web server', () => {
       }
       expect(clients).toHaveLength(0)
       expect((await dial({ cookie, origin: origin() })).status).toBe(101)
-      await vi.waitFor(() => expect(clients).toHaveLength(1))
+      await expect.poll(() => clients.length).toBe(1)
     })
 
     it('are only where the contract is', async () => {
@@ -300,7 +300,7 @@ describe('the web server', () => {
       const { socket } = await dial({ cookie: await cookieOf(server.url), origin: origin() })
       expect(clients[0]?.caller.gone.aborted).toBe(false)
       socket.terminate()
-      await vi.waitFor(() => expect(clients[0]?.caller.gone.aborted).toBe(true))
+      await expect.poll(() => clients[0]?.caller.gone.aborted).toBe(true)
     })
 
     it('that fall silent are given up after three pings', async () => {
@@ -309,7 +309,7 @@ describe('the web server', () => {
       // The computer sleeps: its TCP connection stays, nothing answers.
       socket.pause()
       const begun = performance.now()
-      await vi.waitFor(() => expect(clients[0]?.caller.gone.aborted).toBe(true), { timeout: 3000 })
+      await expect.poll(() => clients[0]?.caller.gone.aborted).toBe(true)
       expect(performance.now() - begun).toBeGreaterThan(90)
       expect(String(clients[0]?.caller.gone.reason)).toContain('does not answer')
     })
@@ -352,7 +352,7 @@ describe('the web server', () => {
       clients[0]?.transport.onMessage((message) => got.push(message))
       socket.send('{"type":"hello"}')
       socket.send(Buffer.from('DSC1 but not really'))
-      await vi.waitFor(() => expect(got).toEqual([undefined, undefined]))
+      await expect.poll(() => got).toEqual([undefined, undefined])
     })
   })
 

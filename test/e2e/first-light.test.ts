@@ -19,15 +19,15 @@ const live = () => app.host.parts.live
 describe('first light', () => {
   it('shows the demo microscope live, lit and in focus, within two clicks', async () => {
     await page.getByTestId('start-demo').click()
-    await expect.poll(() => live().state.value.running, { timeout: 15_000 }).toBe(true)
-    await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])', { timeout: 15_000 })
-    await expect.poll(() => control().light?.channels.some((channel) => channel.on), { timeout: 10_000 }).toBe(true)
+    await expect.poll(() => live().state.value.running).toBe(true)
+    await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])')
+    await expect.poll(() => control().light?.channels.some((channel) => channel.on)).toBe(true)
     // Structure, not noise: the brightest part is far above the camera's offset of 100.
     const bright = () => {
       const { data } = live().newest!
       return Float64Array.from(data).sort()[Math.floor(data.length * 0.995)]!
     }
-    await expect.poll(bright, { timeout: 10_000 }).toBeGreaterThan(300)
+    await expect.poll(bright).toBeGreaterThan(300)
   })
 
   it('focuses with the keyboard', async () => {
@@ -56,7 +56,7 @@ describe('first light', () => {
     const enhanced = live().newestEnhanced!
     // Optics, network and a browser without a GPU share two cores: a pause leaves them to the comparison.
     await page.getByTestId('live-toggle').click()
-    await expect.poll(() => live().state.value.running, { timeout: 20_000 }).toBe(false)
+    await expect.poll(() => live().state.value.running).toBe(false)
     await page.waitForTimeout(1500)
     expect(await badge.isVisible()).toBe(true)
     const truth = await app.host.parts.truth()
@@ -75,7 +75,7 @@ describe('first light', () => {
     const rows = page.getByTestId('session-row')
     await expect.poll(() => rows.count()).toBe(2)
     await rows.first().click()
-    await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])', { timeout: 15_000 })
+    await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])')
   })
 
   it('records every frame and goes on recording while the window reloads', { timeout: 120_000 }, async () => {

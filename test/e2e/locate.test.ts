@@ -13,7 +13,7 @@ let page: Page
 let faults: PageFaults
 withApp((opened) => {
   ;({ app, page, faults } = opened)
-}, 60_000)
+})
 
 it('the dialog says what the network tells, and does not ask for what only pictures need', { timeout: 60_000 }, async () => {
   const { side, data } = await mitochondria()
@@ -52,31 +52,31 @@ it('a captured session goes the same way, window by window; one that a network m
   await captures.snap(true)
   await page.getByTestId('nav-sessions').click()
   const rows = page.getByTestId('session-row')
-  await expect.poll(() => rows.count(), { timeout: 20_000 }).toBe(2)
+  await expect.poll(() => rows.count()).toBe(2)
   const made = data.sessions.value.find(({ kind }) => kind === 'enhanced')
   const raw = data.sessions.value.find(({ kind }) => kind === 'snap')
   await rows
     .filter({ hasText: made?.name ?? '' })
     .first()
     .click()
-  await expect.poll(() => page.getByTestId('session-network').isDisabled(), { timeout: 20_000 }).toBe(true)
+  await expect.poll(() => page.getByTestId('session-network').isDisabled()).toBe(true)
   await rows.nth(data.sessions.value.indexOf(raw as (typeof data.sessions.value)[0])).click()
-  await expect.poll(() => page.getByTestId('session-network').isDisabled(), { timeout: 20_000 }).toBe(false)
+  await expect.poll(() => page.getByTestId('session-network').isDisabled()).toBe(false)
   await page.getByTestId('session-network').click()
   await page.getByTestId('enhance-model').selectOption('localization')
   await page.getByTestId('enhance-start').click()
-  await expect.poll(() => jobs.state.value.length, { timeout: 20_000 }).toBe(2)
+  await expect.poll(() => jobs.state.value.length).toBe(2)
   await expect.poll(() => jobs.state.value.at(-1)?.status, { timeout: 60_000 }).toBe('done')
   const job = jobs.state.value.at(-1)
   expect(job).toMatchObject({ file: raw?.name, model: 'localization', answer: expect.stringMatching(/ of \d+ windows$/) })
-  await page.getByTestId('places-window').waitFor({ timeout: 20_000 })
+  await page.getByTestId('places-window').waitFor()
   // Every window is outlined where it lies, under the curtain once and side by side in both pictures; a click in one chooses it.
   const { places, facts } = await jobs.result(job?.id ?? '')
   const { frame, windows: told } = places!
   const windows = told.length
   const marks = page.getByTestId('window-mark')
   expect(windows).toBeGreaterThan(1)
-  await expect.poll(() => marks.count(), { timeout: 20_000 }).toBe(windows)
+  await expect.poll(() => marks.count()).toBe(windows)
   const [first, last] = [(await marks.first().boundingBox())!, (await marks.last().boundingBox())!]
   const [one, other] = [told[0]!, told.at(-1)!]
   const zoom = first.width / one.width
@@ -89,7 +89,7 @@ it('a captured session goes the same way, window by window; one that a network m
   expect(await page.getByTestId('places-window').inputValue()).toBe(String(windows - 1))
   expect(await marks.last().getAttribute('class')).toContain('chosen')
   await page.getByTestId('view-mode-side').click()
-  await expect.poll(() => marks.count(), { timeout: 20_000 }).toBe(2 * windows)
+  await expect.poll(() => marks.count()).toBe(2 * windows)
   expect(readdirSync(join(data.state.value.folder, 'enhanced')).filter((name) => name.startsWith('.'))).toEqual([])
   // What the session knows of its optics has come along.
   expect(facts).toMatchObject({ modality: 'widefield', numericalAperture: 0.4 })

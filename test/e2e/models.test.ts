@@ -20,7 +20,7 @@ describe.skipIf(!there)(`unet2d_nuclei_broad in the window${there ? '' : absent}
   let faults: PageFaults
   withApp((opened) => {
     ;({ app, page, faults } = opened)
-  }, 60_000)
+  })
 
   it('comes in as a zip that is dropped on the window, and passes its own test', { timeout: 120_000 }, async () => {
     const names = (await readdir(nuclei)).filter((name) => !/^(invalid|v0_4_0|expand)|\.(py|pt|zip)$/.test(name))

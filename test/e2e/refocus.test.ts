@@ -14,7 +14,7 @@ let page: Page
 let faults: PageFaults
 withApp((opened) => {
   ;({ app, page, faults } = opened)
-}, 60_000)
+})
 
 /** Points on a dark ground, as a 20×/0.75 objective shows them in focus. */
 async function makePicture(): Promise<string> {
@@ -68,7 +68,7 @@ it('of which every surface can be looked at, with its own verdict, and inspected
   await bar.getByRole('slider').focus()
   const shownAt = async (key: string, distance: string) => {
     await page.keyboard.press(key)
-    await expect.poll(() => bar.getAttribute('data-shown'), { timeout: 20_000 }).toBe(distance)
+    await expect.poll(() => bar.getAttribute('data-shown')).toBe(distance)
   }
   await shownAt('Home', '-4')
   expect(await bar.textContent()).toContain('−4 µm')

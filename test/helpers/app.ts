@@ -15,7 +15,7 @@ export function withApp(take: (opened: OpenedApp) => void, timeoutMs?: number): 
     app = await startTestHeadless()
     opened = await openPage(app.url, timeoutMs)
     take({ ...opened, app })
-  }, 60_000)
+  })
   afterAll(async () => {
     await opened?.[Symbol.asyncDispose]()
     await app?.[Symbol.asyncDispose]()

@@ -9,7 +9,7 @@ export interface TestPage extends AsyncDisposable {
 }
 
 /** Opens the application at `link`. `timeoutMs`: how long the page is waited for, each time. */
-export async function openPage(link: string, timeoutMs = 15_000): Promise<TestPage> {
+export async function openPage(link: string, timeoutMs = 30_000): Promise<TestPage> {
   const browser = await launchChromium()
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, timezoneId: 'UTC', locale: 'en-GB' })

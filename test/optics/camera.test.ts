@@ -90,7 +90,7 @@ describe('the simulated camera', () => {
     const problems: Error[] = []
     camera.onProblem((problem) => problems.push(problem))
     await camera.start()
-    await expect.poll(() => problems.length, { timeout: 15_000 }).toBe(4)
+    await expect.poll(() => problems.length).toBe(4)
     for (const problem of problems) expect(isError(problem, 'DeviceTimeout')).toBe(true)
     expect(problems[0]?.message).toContain('It is being restarted.')
     expect(problems[3]?.message).toContain('stop and start live view')

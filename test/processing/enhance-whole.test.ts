@@ -75,7 +75,7 @@ describe('a file through a network of several axes', () => {
     expect(result).toMatchObject({ verdict: null, judged: expect.stringMatching(/^Not judged, because .*do not cover how this network/) })
     expect(found.ome).toMatch(/K="Judged">Not judged, because/)
     expect((await readdir(join(folder, 'out'))).sort()).toEqual(['stack-volume.ome.tif', 'stack-volume.png'])
-  }, 60_000)
+  })
 
   test('two inputs and two outputs: a file for each output, with its pixel size', async () => {
     const path = await makeTiff('cells.ome.tif', ['two-inputs/test-input-0.npy', 'two-inputs/test-input-1.npy'], [0, 1, 2, 3], 'CYX')
@@ -85,7 +85,7 @@ describe('a file through a network of several axes', () => {
     const shade = await compare(others[0] as string, 'two-inputs/test-output-1.npy', [0, 1, 2, 3])
     expect(shade.difference).toBeLessThan(0.05)
     expect(shade.ome).toMatch(/PhysicalSizeX="0\.4"/)
-  }, 60_000)
+  })
 
   test('a finer result has smaller pixels; one of one channel goes through channel by channel', async () => {
     const path = await makeTiff('cells.ome.tif', ['two-inputs/test-input-0.npy', 'two-inputs/test-input-1.npy'], [0, 1, 2, 3], 'CYX')
@@ -100,7 +100,7 @@ with tifffile.TiffFile(given['path']) as f:
     expect(shape).toEqual([6, 12, 10])
     expect(ome).toMatch(/PhysicalSizeX="0\.8"/)
     expect(warnings).toEqual([])
-  }, 60_000)
+  })
 
   test('another number of channels is refused with a sentence, and leaves nothing', async () => {
     const path = await makeTiff('cells.ome.tif', ['two-inputs/test-input-0.npy', 'two-inputs/test-input-1.npy'], [0, 1, 2, 3], 'CYX')
@@ -109,5 +109,5 @@ with tifffile.TiffFile(given['path']) as f:
       message: expect.stringMatching(/takes 2 channels at once, and cells\.ome\.tif has 3/),
     })
     expect(await readdir(join(folder, 'out')).catch(() => [])).toEqual([])
-  }, 60_000)
+  })
 })

@@ -66,7 +66,7 @@ const job = (change: Partial<NewJob> = {}): NewJob => ({
 })
 const newJobs = () => new Jobs({ inference, judge, outFolder: () => join(folder, 'out') })
 const find = (jobs: Jobs, id: string): Job | undefined => jobs.state.value.find((entry) => entry.id === id)
-const ended = (jobs: Jobs, id: string) => expect.poll(() => find(jobs, id)?.status, { timeout: 15_000 }).not.toMatch(/waiting|running/)
+const ended = (jobs: Jobs, id: string) => expect.poll(() => find(jobs, id)?.status).not.toMatch(/waiting|running/)
 
 describe('jobs', () => {
   test('a file that must be made first is made when its job begins, and removed when it ends, also where that fails', async () => {
@@ -131,9 +131,9 @@ describe('jobs', () => {
     await copyFile(slow, queued)
     const running = jobs.start(job({ path: upload, temporary: true, name: 'slow.ome.tif', model: 'delay' }))
     const waiting = jobs.start(job({ path: queued, temporary: true, name: 'slow too.tif', model: 'delay' }))
-    await expect.poll(() => find(jobs, running)?.progress, { timeout: 15_000 }).toBeGreaterThan(0)
+    await expect.poll(() => find(jobs, running)?.progress).toBeGreaterThan(0)
     // 2500² pixels: it is said how many go through in a second.
-    await expect.poll(() => find(jobs, running)?.rate?.megapixels ?? 0, { timeout: 15_000 }).toBeGreaterThan(0)
+    await expect.poll(() => find(jobs, running)?.rate?.megapixels ?? 0).toBeGreaterThan(0)
     expect(find(jobs, running)?.rate?.planes).toBeCloseTo((find(jobs, running)?.rate?.megapixels ?? 0) / 6.25, 6)
     await expect(jobs.result(running)).rejects.toMatchObject({ kind: 'Busy' })
     jobs.cancel(waiting)

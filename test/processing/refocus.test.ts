@@ -107,14 +107,14 @@ print(json.dumps({'slope': slope, 'shape': list(image.shape), 'finite': bool(np.
       message: `The network "deep-z" takes 2 channels at once, and worm.ome.tif has 1. ${needOf(map)}`,
     })
     expect(await readdir(join(folder, 'out')).catch(() => [])).toEqual([])
-  }, 60_000)
+  })
 
   test('in the live view, which has no map, it says the same', async () => {
     const plane = { width: 32, height: 32, data: new Uint16Array(1024).fill(100), pixelSizeUm: 0.325, priority: 'live' as const }
     await expect(inference.predict({ model: 'deep-z', ...plane })).rejects.toMatchObject({
       message: expect.stringContaining('needs a map of distances beside the picture'),
     })
-  }, 60_000)
+  })
 
   test('picture and map give the image at the surface and its error scale', async () => {
     const { output, warnings, verdict, judged } = await enhance(await makeTiff([4]))
@@ -133,7 +133,7 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     const asked = await enhance(await makeTiff([]), { fromUm: 4, toUm: 4, stepUm: 1 })
     expect(verdict).toEqual(asked.verdict)
     expect((await readBack(output)).xml).toContain('judged as a surface at 4 µm')
-  }, 60_000)
+  })
 
   test('a tilted map is judged by its end that lies nearest to, or beyond, what the network was trained for', async () => {
     const within = await enhance(await makeTiff([-6], 8))
@@ -141,7 +141,7 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     const beyond = await enhance(await makeTiff([-12], 14))
     expect(beyond.judged).toMatch(/^The plane was judged as a surface at -12 µm/)
     expect(beyond.verdict?.level).toBe('do-not-use')
-  }, 60_000)
+  })
 
   test('a picture alone becomes a stack of the surfaces that are asked for, each judged', async () => {
     const result = await enhance(await makeTiff([]), { fromUm: -4, toUm: 4, stepUm: 2 })
@@ -163,7 +163,7 @@ print(json.dumps({'shape': list(image.shape), 'finite': bool(np.isfinite(image).
     expect(shares[0]).toBeGreaterThan(0.8)
     expect(new Set(shares).size).toBe(1)
     expect(result).toMatchObject({ judged: 'Every surface was judged.', verdict: { level: expect.any(String) }, others: [] })
-  }, 60_000)
+  })
 
   test('one surface is what a map of that distance gives', async () => {
     const single = await enhance(await makeTiff([]), { fromUm: 3, toUm: 3, stepUm: 1 })
@@ -176,7 +176,7 @@ print(json.dumps(float(np.abs(a - b).max() / np.ptp(b))))`,
       { paths: [single.output, mapped.output] },
     )
     expect(largest).toBeLessThan(1e-5)
-  }, 60_000)
+  })
 
   test('a film keeps its brightness: all times share one normalisation', async () => {
     const film = await runPython<string>(
@@ -202,7 +202,7 @@ print(json.dumps({'shape': list(image.shape), 'slope': slopes}))`,
     )
     expect(shape).toEqual([2, 3, 2, 64, 64])
     for (const value of slope) expect(value).toBeCloseTo(0.5, 1)
-  }, 60_000)
+  })
 
   test('every channel of a picture is refocused by itself', async () => {
     const picture = await runPython<string>(
@@ -229,7 +229,7 @@ print(json.dumps({'shape': list(image.shape), 'alike': [float(np.median(a / b)) 
     for (const value of alike) expect(value).toBeCloseTo(3, 0)
     const rows = (await readFile(table ?? '', 'utf8')).trim().split('\r\n').slice(1)
     expect(rows.map((row) => row.split(',').slice(0, 4).join(' '))).toEqual(['0 0 0 0', '1 1 0 0', '2 0 1 0', '3 1 1 0'])
-  }, 60_000)
+  })
 
   test('an inspection asks for the same surface, and sees whether the stack explains the picture', async () => {
     await using judge = new TrustThread(trust.path)
@@ -251,7 +251,7 @@ print(json.dumps(np.load(given['raw'])[0, 0].ravel().tolist()))`,
     await expect(new Inspector({ inference, judge }).inspect({ ...asked, model: 'widefield-sr', distanceUm: 3 })).rejects.toMatchObject({
       message: 'This network does not refocus.',
     })
-  }, 60_000)
+  })
 
   test('of a stack that leaves the range that is said once, and its verdict is theirs', async () => {
     const { warnings, verdict, output } = await enhance(await makeTiff([]), { fromUm: -14, toUm: 4, stepUm: 6 })
@@ -259,7 +259,7 @@ print(json.dumps(np.load(given['raw'])[0, 0].ravel().tolist()))`,
     expect(verdict?.level).toBe('do-not-use')
     expect(verdict?.reasons.filter(({ message }) => message.includes('lies outside'))).toHaveLength(1)
     expect((await readBack(output)).xml).toContain('A surface at -14 µm is asked for')
-  }, 60_000)
+  })
 
   test('what would not fit into memory, and a stack, are refused with a sentence', async () => {
     const stack = await runPython<string>(
@@ -283,7 +283,7 @@ print(json.dumps(given['path']))`,
     await expect(enhance(wide, { fromUm: 1, toUm: 1, stepUm: 1 })).rejects.toMatchObject({
       message: 'One surface of wide.ome.tif would have 776 million values, too many at once. Crop it.',
     })
-  }, 60_000)
+  })
 
   test('a surface beyond the range is not to be used, and the file says so', async () => {
     const { verdict, warnings, output } = await enhance(await makeTiff([]), { fromUm: 15, toUm: 15, stepUm: 1 })
@@ -291,7 +291,7 @@ print(json.dumps(given['path']))`,
     expect(verdict?.level).toBe('do-not-use')
     expect(verdict?.reasons[0]?.message).toContain('A surface 15 µm from the focus lies outside')
     expect((await readBack(output)).xml).toContain('A surface 15 µm from the focus lies outside')
-  }, 60_000)
+  })
 
   test('a network that does not refocus cannot be asked for surfaces, and a step must lead somewhere', async () => {
     const path = await makeTiff([])
@@ -302,10 +302,10 @@ print(json.dumps(given['path']))`,
     await expect(enhance(path, { fromUm: 0, toUm: 2, stepUm: 0 })).rejects.toMatchObject({ kind: 'OutOfRange' })
     await expect(enhance(path, { fromUm: -10, toUm: 10, stepUm: 0.01 })).rejects.toMatchObject({ kind: 'OutOfRange' })
     expect(await readdir(join(folder, 'out')).catch(() => [])).toEqual([])
-  }, 60_000)
+  })
 
   test('a map beyond the range is flagged', async () => {
     const { warnings } = await enhance(await makeTiff([15]))
     expect(warnings).toEqual([beyondRange(map, [1.5])])
-  }, 60_000)
+  })
 })

@@ -11,7 +11,6 @@ let opened: TestPage
 let page: Page
 let faults: PageFaults
 
-const patience = { timeout: 15_000 }
 const callsOf = (name: string) => host.calls.filter((call) => call.name === name).map(({ input }) => input)
 const text = async (testid: string) => (await page.getByTestId(testid).textContent())?.trim() ?? ''
 const drawnPicture = '[data-testid=viewer][data-frames]:not([data-frames="0"])'
@@ -40,7 +39,7 @@ describe('first run', () => {
   it('shows the rates of camera and display', async () => {
     const rates = page.getByTestId('rates')
     expect(Number(await rates.getAttribute('data-camera'))).toBeCloseTo(30.1)
-    await expect.poll(async () => Number(await rates.getAttribute('data-display')), patience).toBeGreaterThan(0)
+    await expect.poll(async () => Number(await rates.getAttribute('data-display'))).toBeGreaterThan(0)
   })
 
   it('draws a scale bar that is true to the field: 256 pixels of 0.65 µm fill the shorter side', async () => {
@@ -56,7 +55,7 @@ describe('first run', () => {
     if (!box) throw new Error('There is no picture.')
     await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2)
     // The stage stands at x = 120.4, y = −38.2 µm, which is the middle of the field.
-    await expect.poll(() => text('pixel-readout'), patience).toMatch(/120\.\d[\s\S]*−38\.\d/)
+    await expect.poll(() => text('pixel-readout')).toMatch(/120\.\d[\s\S]*−38\.\d/)
     const { u, v } = callsOf('live.probe').at(-1) as { u: number; v: number }
     expect(u).toBeCloseTo(0.5, 2)
     expect(v).toBeCloseTo(0.5, 2)
@@ -71,19 +70,19 @@ describe('hands', () => {
     await page.locator('body').press('Shift+ArrowUp')
     await page.locator('body').press('PageDown')
     await expect
-      .poll(() => callsOf('stage.move').slice(before), patience)
+      .poll(() => callsOf('stage.move').slice(before))
       .toEqual([
         { x: 20, y: 0, relative: true },
         { x: 0, y: -200, relative: true },
       ])
-    await expect.poll(() => callsOf('focus.move'), patience).toEqual([{ z: -1, relative: true }])
+    await expect.poll(() => callsOf('focus.move')).toEqual([{ z: -1, relative: true }])
   })
 
   it('a jog under way is given up at once when the window loses the focus', async () => {
     const before = callsOf('stage.move').length
     const givenUp = host.holdNext('stage.move')
     await page.locator('body').press('ArrowLeft')
-    await expect.poll(() => callsOf('stage.move').length, patience).toBe(before + 1)
+    await expect.poll(() => callsOf('stage.move').length).toBe(before + 1)
     await page.evaluate(() => window.dispatchEvent(new Event('blur')))
     await givenUp
   })
@@ -108,12 +107,12 @@ describe('hands', () => {
     await page.keyboard.down('Control')
     await page.mouse.wheel(0, -100)
     await page.keyboard.up('Control')
-    await expect.poll(() => callsOf('focus.move').slice(before), patience).toEqual([{ z: 1, relative: true }])
+    await expect.poll(() => callsOf('focus.move').slice(before)).toEqual([{ z: 1, relative: true }])
     expect(await text('zoom')).toBe(zoom)
     await page.mouse.wheel(0, -200)
-    await expect.poll(() => text('zoom'), patience).not.toBe(zoom)
+    await expect.poll(() => text('zoom')).not.toBe(zoom)
     await page.getByTestId('fit').click()
-    await expect.poll(() => text('zoom'), patience).toBe(zoom)
+    await expect.poll(() => text('zoom')).toBe(zoom)
   })
 
   it('a double-click brings the place to the middle of the field', async () => {
@@ -122,7 +121,7 @@ describe('hands', () => {
     const zoom = Math.min(box.width, box.height) / 256
     const before = callsOf('stage.move').length
     await page.mouse.dblclick(box.x + box.width / 2 + 100, box.y + box.height / 2 - 50)
-    await expect.poll(() => callsOf('stage.move').length, patience).toBe(before + 1)
+    await expect.poll(() => callsOf('stage.move').length).toBe(before + 1)
     const move = callsOf('stage.move').at(-1) as { x: number; y: number; relative: boolean }
     expect(move.relative).toBe(true)
     // A pixel of the screen at most.
@@ -138,7 +137,7 @@ describe('hands', () => {
     expect(callsOf('camera.exposure')).toEqual([])
     await exposure.fill('50')
     await exposure.press('Enter')
-    await expect.poll(() => callsOf('camera.exposure'), patience).toEqual([{ exposureMs: 50 }])
+    await expect.poll(() => callsOf('camera.exposure')).toEqual([{ exposureMs: 50 }])
     await exposure.blur()
   })
 
@@ -161,14 +160,14 @@ describe('hands', () => {
     await page.mouse.down()
     await page.mouse.move(box.x + box.width / 2 - 80, box.y + 20, { steps: 4 })
     await page.mouse.up()
-    await expect.poll(() => callsOf('settings.change'), patience).toContainEqual({ autoContrast: false })
+    await expect.poll(() => callsOf('settings.change')).toContainEqual({ autoContrast: false })
     const after = Number(await high.getAttribute('aria-valuenow'))
     expect(after).toBeLessThan(before)
     // The picture lives on, the limit stays.
     await page.waitForTimeout(400)
     expect(Number(await high.getAttribute('aria-valuenow'))).toBe(after)
     await page.getByTestId('contrast-auto').click()
-    await expect.poll(async () => Number(await high.getAttribute('aria-valuenow')), patience).toBeGreaterThan(after)
+    await expect.poll(async () => Number(await high.getAttribute('aria-valuenow'))).toBeGreaterThan(after)
   })
 })
 
@@ -177,21 +176,21 @@ describe('raw and enhanced', () => {
     const toggle = page.getByTestId('enhance-toggle')
     const { model } = host.states.settings.value
     host.states.settings.patch({ model: 'gone' })
-    await expect.poll(() => toggle.isDisabled(), patience).toBe(true)
+    await expect.poll(() => toggle.isDisabled()).toBe(true)
     host.states.settings.patch({ model })
-    await expect.poll(() => toggle.isDisabled(), patience).toBe(false)
+    await expect.poll(() => toggle.isDisabled()).toBe(false)
   })
 
   it('the enhanced half carries its badge: a network picture, its model and version', async () => {
     await page.getByTestId('enhance-toggle').click()
-    await expect.poll(() => text('network-badge'), patience).toMatch(/Network picture\s*Widefield super-resolution, 1\.0\.0/)
+    await expect.poll(() => text('network-badge')).toMatch(/Network picture\s*Widefield super-resolution, 1\.0\.0/)
     expect(await page.getByTestId('network-badge').getAttribute('aria-label')).toContain('not a measurement')
   })
 
   it('the latency counts on until the enhanced picture is drawn', async () => {
     const shown = async () => Number((await page.getByTestId('latency').innerText()).match(/\d+/)?.[0])
     // The host sent it 184 ms after the exposure; drawing comes on top.
-    await expect.poll(shown, patience).toBeGreaterThanOrEqual(184)
+    await expect.poll(shown).toBeGreaterThanOrEqual(184)
     expect(await shown()).toBeLessThan(184 + 5000)
   })
 
@@ -214,7 +213,7 @@ describe('raw and enhanced', () => {
   it('switched off, nothing of the network stays on the screen', async () => {
     await page.getByTestId('enhance-toggle').click()
     await page.getByTestId('network-badge').waitFor({ state: 'detached' })
-    await expect.poll(() => page.getByTestId('viewer').getAttribute('data-layout'), patience).toBe('raw')
+    await expect.poll(() => page.getByTestId('viewer').getAttribute('data-layout')).toBe('raw')
   })
 })
 
@@ -222,8 +221,8 @@ describe('stopping', () => {
   it('Esc stops the microscope, from within a field too', async () => {
     await page.getByTestId('record-name').focus()
     await page.keyboard.press('Escape')
-    await expect.poll(() => callsOf('microscope.stop').length, patience).toBe(1)
-    await expect.poll(() => page.getByTestId('channel-B').getAttribute('data-on'), patience).toBe('false')
+    await expect.poll(() => callsOf('microscope.stop').length).toBe(1)
+    await expect.poll(() => page.getByTestId('channel-B').getAttribute('data-on')).toBe('false')
   })
 
   it('Esc closes a dialog first, unless something moves', async () => {
@@ -239,7 +238,7 @@ describe('stopping', () => {
     host.states.microscope.patch({ stage: stage && { ...stage, moving: true } })
     await page.getByText('Moving').waitFor()
     await page.keyboard.press('Escape')
-    await expect.poll(() => callsOf('microscope.stop').length, patience).toBe(stops + 1)
+    await expect.poll(() => callsOf('microscope.stop').length).toBe(stops + 1)
     host.states.microscope.patch({ stage })
   })
 
@@ -252,7 +251,7 @@ describe('stopping', () => {
     const [moves, stops] = [callsOf('stage.move').length, callsOf('microscope.stop').length]
     await page.locator('body').press('ArrowRight')
     await page.getByTestId('stop').click()
-    await expect.poll(() => callsOf('microscope.stop').length, patience).toBe(stops + 1)
+    await expect.poll(() => callsOf('microscope.stop').length).toBe(stops + 1)
     expect(callsOf('stage.move')).toHaveLength(moves)
     await page.getByTestId('take-control').click()
     await page.getByTestId('watcher').waitFor({ state: 'detached' })
@@ -263,13 +262,13 @@ describe('stopping', () => {
 describe('sessions, models and files', () => {
   it('a session is reopened: frames by slider, what is known of each, export', async () => {
     await page.getByTestId('nav-sessions').click()
-    await expect.poll(() => page.getByTestId('session-row').count(), patience).toBe(4)
+    await expect.poll(() => page.getByTestId('session-row').count()).toBe(4)
     await page.getByTestId('session-row').filter({ hasText: 'Endothelial drift' }).click()
     await page.waitForSelector(drawnPicture)
     const slider = page.getByTestId('session-frame-slider')
     await slider.getByRole('slider').focus()
     await page.keyboard.press('End')
-    await expect.poll(() => slider.getAttribute('data-index'), patience).toBe('23')
+    await expect.poll(() => slider.getAttribute('data-index')).toBe('23')
     expect(await text('frame-facts')).toMatch(/Channel\s*FITC, 525 nm/)
     await page.getByTestId('session-export').click()
     await page.getByText('/data/recording-1.ome.tif').waitFor()
@@ -306,17 +305,17 @@ describe('sessions, models and files', () => {
     await page.getByTestId('model-import').click()
     await (await chooser).setFiles({ name: 'nuclei.zip', mimeType: 'application/zip', buffer: Buffer.alloc(2000) })
     await page.getByTestId('models-list').getByText('UNet 2D Nuclei Broad').waitFor()
-    await expect.poll(() => page.url(), patience).toContain('/models/nuclei')
+    await expect.poll(() => page.url()).toContain('/models/nuclei')
     expect(host.uploads.get('nuclei.zip')).toBe(2000)
     expect(callsOf('models.import')).toEqual([{ upload: expect.any(String) }])
     expect(await text('model-tensors')).toMatch(/64 \+ n·8[\s\S]*percentiles 1 and 99\.9/)
     await page.getByTestId('model-test-run').click()
-    await expect.poll(() => page.getByTestId('model-test-verdict').getAttribute('data-passed'), patience).toBe('true')
+    await expect.poll(() => page.getByTestId('model-test-verdict').getAttribute('data-passed')).toBe('true')
     expect(await text('model-test')).toMatch(/131072[\s\S]*3[\s\S]*13[\s\S]*0\.0021/)
     await page.getByTestId('model-remove').click()
     expect(callsOf('models.remove')).toEqual([])
     await page.getByTestId('model-remove-confirm').click()
-    await expect.poll(() => callsOf('models.remove'), patience).toEqual([{ model: 'nuclei' }])
+    await expect.poll(() => callsOf('models.remove')).toEqual([{ model: 'nuclei' }])
     await page.getByTestId('models-list').getByText('UNet 2D Nuclei Broad').waitFor({ state: 'detached' })
   })
 
@@ -329,9 +328,9 @@ describe('sessions, models and files', () => {
     await page.getByTestId('pixel-size-given').check()
     await page.getByTestId('pixel-size').fill('0,65')
     await page.getByTestId('enhance-start').click()
-    await expect.poll(() => callsOf('enhance.start'), patience).toMatchObject([{ pixelSizeUm: 0.65, model: 'widefield-sr' }])
+    await expect.poll(() => callsOf('enhance.start')).toMatchObject([{ pixelSizeUm: 0.65, model: 'widefield-sr' }])
     expect(host.uploads.get('cells.tif')).toBe(9_000_000)
-    await expect.poll(() => text('job-output'), patience).toBe('/data/cells.enhanced.ome.tif')
+    await expect.poll(() => text('job-output')).toBe('/data/cells.enhanced.ome.tif')
     await page.getByTestId('network-badge').waitFor()
   })
 
@@ -361,7 +360,7 @@ describe('what runs the networks', () => {
   it('stands in the status bar, with how quick it is and why the others do not run, and can be chosen', async () => {
     const before = host.states.live.value
     host.states.live.patch({ running: true, enhance: true, inferenceFps: 6.2, inferenceMegapixels: 6.5 })
-    await expect.poll(() => text('network-rate'), patience).toBe('6.5 Mpx/s')
+    await expect.poll(() => text('network-rate')).toBe('6.5 Mpx/s')
     expect(await text('rates')).toMatch(/Network 6\.2[\s\S]*frames\/s/)
     host.states.live.set(before)
     expect(await text('provider')).toBe('Network on CPU')
@@ -376,7 +375,7 @@ describe('what runs the networks', () => {
       expect.stringMatching(/^cpu, used\s+always works/),
     ])
     await page.getByTestId('provider-setting').selectOption('webgpu')
-    await expect.poll(() => callsOf('settings.change'), patience).toContainEqual({ provider: 'webgpu' })
+    await expect.poll(() => callsOf('settings.change')).toContainEqual({ provider: 'webgpu' })
   })
 
   it('is the network that suits the picture, or the one that is chosen', async () => {
@@ -386,7 +385,7 @@ describe('what runs the networks', () => {
       expect.stringContaining('Broken network (cannot be used)'),
     ])
     await page.getByTestId('model').selectOption('')
-    await expect.poll(() => callsOf('settings.change'), patience).toContainEqual({ model: '' })
+    await expect.poll(() => callsOf('settings.change')).toContainEqual({ model: '' })
   })
 })
 
@@ -401,12 +400,12 @@ describe('the line to the host', () => {
     await overlay.waitFor({ state: 'detached' })
     const frames = () => page.getByTestId('viewer').getAttribute('data-frames').then(Number)
     const before = await frames()
-    await expect.poll(frames, patience).toBeGreaterThan(before)
+    await expect.poll(frames).toBeGreaterThan(before)
   })
 
   it('the light theme is taken over from the host', async () => {
     host.states.settings.patch({ theme: 'light' })
-    await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme), patience).toBe('light')
+    await expect.poll(() => page.evaluate(() => document.documentElement.dataset.theme)).toBe('light')
   })
 
   it('nothing broke the content security policy or threw', async () => {
@@ -421,7 +420,7 @@ describe('without WebGL 2', () => {
     try {
       const other = await poor.newPage({ viewport: { width: 1280, height: 720 } })
       await other.goto(host.createLink())
-      await other.getByTestId('no-webgl').waitFor({ timeout: 15_000 })
+      await other.getByTestId('no-webgl').waitFor()
       expect(await other.getByTestId('no-webgl').textContent()).toContain('WebGL2 is missing')
       // The microscope can still be stopped.
       expect(await other.getByTestId('stop').isEnabled()).toBe(true)

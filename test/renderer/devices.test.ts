@@ -11,7 +11,6 @@ let opened: TestPage
 let page: Page
 let faults: PageFaults
 
-const patience = { timeout: 15_000 }
 const callsOf = (name: string) => host.calls.filter((call) => call.name === name).map(({ input }) => input)
 
 beforeAll(async () => {
@@ -107,12 +106,12 @@ describe('a file dropped on the page', () => {
     await page.dispatchEvent('body', 'dragover', { dataTransfer: data })
     await page.getByText('Drop TIFF images to enhance them').waitFor()
     await page.dispatchEvent('body', 'dragleave', { dataTransfer: data })
-    await expect.poll(() => page.getByText('Drop TIFF images to enhance them').count(), patience).toBe(0)
+    await expect.poll(() => page.getByText('Drop TIFF images to enhance them').count()).toBe(0)
   })
 
   it('is taken in where it is a model’s zip, and shown', async () => {
     await drop([{ name: 'nuclei.zip', bytes: 2000 }])
-    await expect.poll(() => page.url(), patience).toContain('/models/nuclei')
+    await expect.poll(() => page.url()).toContain('/models/nuclei')
     await page.getByTestId('model-card').getByText('UNet 2D Nuclei Broad').first().waitFor()
     expect(host.uploads.get('nuclei.zip')).toBe(2000)
     expect(callsOf('models.import')).toEqual([{ upload: expect.any(String) }])
@@ -137,7 +136,7 @@ describe('a file dropped on the page', () => {
     await page.getByText('“my-network” is not a TIFF file.').waitFor()
     await asDesktop(true)
     await drop([{ name: 'my-network', bytes: 0 }])
-    await expect.poll(() => callsOf('models.import').at(-1), patience).toEqual({ path: '/home/lab/my-network' })
+    await expect.poll(() => callsOf('models.import').at(-1)).toEqual({ path: '/home/lab/my-network' })
     await asDesktop(false)
     await page.evaluate((original) => {
       DataTransferItem.prototype.webkitGetAsEntry = original
@@ -154,11 +153,9 @@ describe('a file dropped on the page', () => {
     expect(await page.getByTestId('enhance-start').isDisabled()).toBe(true)
     await page.getByTestId('pixel-size').fill('0,65')
     await page.getByTestId('enhance-start').click()
-    await expect
-      .poll(() => callsOf('enhance.start'), patience)
-      .toEqual([expect.objectContaining({ pixelSizeUm: 0.65, upload: expect.any(String) })])
+    await expect.poll(() => callsOf('enhance.start')).toEqual([expect.objectContaining({ pixelSizeUm: 0.65, upload: expect.any(String) })])
     expect(host.uploads.get('cells.tif')).toBe(bytes)
-    await expect.poll(() => page.url(), patience).toContain('#/files/job-1')
+    await expect.poll(() => page.url()).toContain('#/files/job-1')
   })
 
   it('that is no TIFF is refused in a sentence, and the page stays', async () => {
@@ -174,9 +171,7 @@ describe('a file dropped on the page', () => {
     const started = callsOf('enhance.start').length
     await drop([{ name: 'desktop.tif', bytes: 1000 }])
     await page.getByTestId('enhance-start').click()
-    await expect
-      .poll(() => callsOf('enhance.start').slice(started), patience)
-      .toEqual([expect.objectContaining({ path: '/images/desktop.tif' })])
+    await expect.poll(() => callsOf('enhance.start').slice(started)).toEqual([expect.objectContaining({ path: '/images/desktop.tif' })])
     expect(host.uploads.has('desktop.tif')).toBe(false)
     await page.evaluate(() => Reflect.deleteProperty(window, 'deepscope'))
   })
@@ -186,7 +181,7 @@ describe('a file dropped on the page', () => {
     await page.evaluate(() => Object.defineProperty(crypto, 'randomUUID', { value: undefined }))
     await drop([{ name: 'remote.tif', bytes: 1000 }])
     await page.getByTestId('enhance-start').click()
-    await expect.poll(() => host.uploads.get('remote.tif'), patience).toBe(1000)
+    await expect.poll(() => host.uploads.get('remote.tif')).toBe(1000)
   })
 
   it('broke no rule of the content security policy and threw no error', async () => {

@@ -14,7 +14,6 @@ let opened: TestPage
 let page: Page
 let faults: PageFaults
 
-const patience = { timeout: 15_000 }
 const inspections = () => host.calls.filter(({ name }) => name === 'trust.inspect').map(({ input }) => input)
 const judge = (report: TrustReport | null) => host.states.trust.patch({ report, frame: report ? 40 : null })
 const badge = () => page.getByTestId('verdict-badge')
@@ -61,7 +60,7 @@ describe('the verdict on the picture', () => {
     ['do-not-use', 'Do not use', 'ban'],
   ] as const)('%s has its word and a sign of its own', async (level, word, icon) => {
     judge(fakeReport(level))
-    await expect.poll(() => words(badge()), patience).toBe(word)
+    await expect.poll(() => words(badge())).toBe(word)
     expect(await badge().locator(`svg.lucide-${icon}`).count()).toBe(1)
   })
 
@@ -149,15 +148,15 @@ describe('values of a network', () => {
   it('are in arbitrary units where the flux slope does not hold', async () => {
     const box = await page.getByTestId('viewer').boundingBox()
     await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.6, (box?.y ?? 0) + (box?.height ?? 0) * 0.4)
-    await expect.poll(() => words(page.getByTestId('pixel-readout')), patience).toMatch(/Network\s*\d+(\.\d)?\s*arbitrary units/)
+    await expect.poll(() => words(page.getByTestId('pixel-readout'))).toMatch(/Network\s*\d+(\.\d)?\s*arbitrary units/)
     await page.mouse.move(5, 5)
   })
 
   it('are never a measurement, not even in the units of the input', async () => {
     judge(fakeReport('fine', 'input'))
-    await expect.poll(() => words(page.getByTestId('caveat')), patience).toBe('not a measurement')
+    await expect.poll(() => words(page.getByTestId('caveat'))).toBe('not a measurement')
     judge(fakeReport('fine'))
-    await expect.poll(() => words(page.getByTestId('caveat')), patience).toBe('arbitrary units')
+    await expect.poll(() => words(page.getByTestId('caveat'))).toBe('arbitrary units')
   })
 })
 
@@ -171,7 +170,7 @@ describe('inspecting a frame', () => {
     await page.waitForTimeout(1200)
     host.states.inspection.set({ progress: 0.25 })
     // A quarter took a second or more: three times as long was left then, however much later this is read.
-    await expect.poll(() => bar.getAttribute('aria-valuenow'), patience).toBe('25')
+    await expect.poll(() => bar.getAttribute('aria-valuenow')).toBe('25')
     const said = /^Inspecting, (\d+) s, about (\d+) s left$/.exec((await bar.getAttribute('aria-valuetext')) ?? '')
     const [gone, left] = [Number(said?.[1]), Number(said?.[2])]
     expect(left).toBeGreaterThanOrEqual(3)
@@ -223,41 +222,41 @@ describe('inspecting a frame', () => {
     // Strength 80 % of the last colour of inferno, (252, 255, 164).
     const covered = (part: number, i: number) => 0.2 * part + 0.8 * ([252, 255, 164][i] ?? 0)
     await expect
-      .poll(async () => Math.max(...(await colorAt(0.6, 0.5)).map((part, i) => Math.abs(part - covered(clearRight[i] ?? 0, i)))), patience)
+      .poll(async () => Math.max(...(await colorAt(0.6, 0.5)).map((part, i) => Math.abs(part - covered(clearRight[i] ?? 0, i)))))
       .toBeLessThan(3)
     expect(await colorAt(0.4, 0.5)).toEqual(clearLeft)
 
     await page.getByTestId('map-disagreement').click()
-    await expect.poll(() => colorAt(0.6, 0.5), patience).toEqual(clearRight)
+    await expect.poll(() => colorAt(0.6, 0.5)).toEqual(clearRight)
     expect(await page.getByTestId('map-error').getAttribute('aria-pressed')).toBe('false')
     expect(await page.getByTestId('map-disagreement').getAttribute('aria-pressed')).toBe('true')
   })
 
   it('has a legend with name, unit and limits, and limits of its own to set', async () => {
     await page.getByTestId('map-error').click()
-    await expect.poll(() => words(page.getByTestId('map-legend')), patience).toMatch(/^Error map, input units\s*0\s*200$/)
+    await expect.poll(() => words(page.getByTestId('map-legend'))).toMatch(/^Error map, input units\s*0\s*200$/)
     const before = await colorAt(0.6, 0.5)
     await page.getByTestId('map-high').fill('1600')
     await page.getByTestId('map-high').press('Enter')
-    await expect.poll(() => words(page.getByTestId('map-legend')), patience).toMatch(/1600$/)
-    await expect.poll(() => colorAt(0.6, 0.5), patience).not.toEqual(before)
+    await expect.poll(() => words(page.getByTestId('map-legend'))).toMatch(/1600$/)
+    await expect.poll(() => colorAt(0.6, 0.5)).not.toEqual(before)
     await page.getByTestId('map-high').blur()
   })
 
   it('shows the map’s value under the pointer', async () => {
     const box = await page.getByTestId('viewer').boundingBox()
     await page.mouse.move((box?.x ?? 0) + (box?.width ?? 0) * 0.65, (box?.y ?? 0) + (box?.height ?? 0) * 0.4)
-    await expect.poll(() => words(page.getByTestId('map-value')), patience).toMatch(/Error map\s*200\s*input units/)
+    await expect.poll(() => words(page.getByTestId('map-value'))).toMatch(/Error map\s*200\s*input units/)
     await page.mouse.move(5, 5)
   })
 
   it('M goes through the maps and ends with none', async () => {
     await page.keyboard.press('m')
-    await expect.poll(() => words(page.getByTestId('map-legend')), patience).toMatch(/^Disagreement, %/)
+    await expect.poll(() => words(page.getByTestId('map-legend'))).toMatch(/^Disagreement, %/)
     await page.keyboard.press('m')
     await page.getByTestId('map-legend').waitFor({ state: 'detached' })
     await page.keyboard.press('m')
-    await expect.poll(() => words(page.getByTestId('map-legend')), patience).toMatch(/^Error map/)
+    await expect.poll(() => words(page.getByTestId('map-legend'))).toMatch(/^Error map/)
   })
 
   it('back to live, the picture goes on and no map lies over it', async () => {
@@ -265,8 +264,8 @@ describe('inspecting a frame', () => {
     await page.getByTestId('standing-still').waitFor({ state: 'detached' })
     expect(await page.getByTestId('map-legend').count()).toBe(0)
     const before = await frames()
-    await expect.poll(frames, patience).toBeGreaterThan(before + 2)
-    await expect.poll(() => words(badge()), patience).toBe('Fine')
+    await expect.poll(frames).toBeGreaterThan(before + 2)
+    await expect.poll(() => words(badge())).toBe('Fine')
   })
 
   it('a stage that moves ends the standing picture: nobody steers by an old one', async () => {
@@ -283,7 +282,7 @@ describe('verdicts that were stored', () => {
   it('a session’s network picture comes with the verdict of its making', async () => {
     await page.getByTestId('nav-sessions').click()
     await page.getByTestId('session-row').filter({ hasText: 'Snap 1, enhanced' }).click()
-    await expect.poll(() => words(badge()), patience).toBe('Caution')
+    await expect.poll(() => words(badge())).toBe('Caution')
     // A long panel scrolls by itself and pushes nothing out of the window.
     const readout = await page.getByTestId('pixel-readout').boundingBox()
     expect((readout?.y ?? 999) + (readout?.height ?? 0)).toBeLessThanOrEqual(720)
@@ -298,8 +297,8 @@ describe('verdicts that were stored', () => {
     await page.getByTestId('choose-files').click()
     await (await chooser).setFiles({ name: 'cells.tif', mimeType: 'image/tiff', buffer: Buffer.alloc(1000) })
     await page.getByTestId('enhance-start').click()
-    await expect.poll(() => words(page.getByTestId('job-verdict')), patience).toBe('Caution')
-    await expect.poll(() => words(badge()), patience).toBe('Caution')
+    await expect.poll(() => words(page.getByTestId('job-verdict'))).toBe('Caution')
+    await expect.poll(() => words(badge())).toBe('Caution')
     await page.getByTestId('inspect').click()
     await page.getByTestId('map-error').click()
     await page.getByTestId('map-legend').waitFor()

@@ -12,7 +12,7 @@ const folder = mkdtempSync(join(tmpdir(), 'deepscope-cli-'))
 beforeAll(async () => {
   const { ensureFresh } = await loadScript<{ ensureFresh(): Promise<void> }>('fresh.mjs')
   await ensureFresh()
-}, 120_000)
+})
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 interface Ended {
@@ -51,7 +51,7 @@ describe('the command line', () => {
     for (const command of ['serve', 'enhance', 'snap', 'models', 'doctor']) expect(out).toMatch(new RegExp(`^  ${command} `, 'm'))
     const { version } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as { version: string }
     expect((await deepscope(['--version'])).out.trim()).toBe(version)
-  }, 60_000)
+  })
 
   test.each([
     ['a command that does not exist', ['fly'], 'unknown command'],
@@ -87,7 +87,7 @@ describe('the command line', () => {
       /^measured .*(every requirement .* is met|\d+ of \d+ requirements of its evaluation are missed\n.*; it must be )/m,
     )
     expect((await deepscope(['models', 'import'])).code).toBe(2)
-  }, 60_000)
+  })
 
   test('tells where a protein lies, as text and as JSON', async () => {
     const { side, data } = await mitochondria()
@@ -102,7 +102,7 @@ describe('the command line', () => {
     expect((await deepscope(['locate', 'protein.ome.tif'])).code).toBe(2)
     const refused = await deepscope(['locate', 'protein.ome.tif', '--out', 'places', '--model', 'deep-z'])
     expect(refused).toMatchObject({ code: 1, error: expect.stringContaining('does not tell what a picture shows') })
-  }, 60_000)
+  })
 
   test('imports a package, tests it and removes it', async () => {
     const source = join(projectRoot, 'test/cases/models/packages/half')
@@ -123,14 +123,14 @@ describe('the command line', () => {
     expect(await deepscope(['models', 'remove', 'widefield-sr'])).toMatchObject({ code: 1 })
     expect(await deepscope(['models', 'remove', 'coarse'])).toMatchObject({ code: 0 })
     expect((await deepscope(['models'])).out).not.toContain('coarse')
-  }, 60_000)
+  })
 
   test('fails for a file that is not there with a sentence and exit code 1', async () => {
     const { code, error } = await deepscope(['enhance', 'nothing.tif', '--out', 'results'])
     expect(code).toBe(1)
     expect(error).toContain('nothing.tif')
     expect(error).not.toMatch(noStack)
-  }, 60_000)
+  })
 
   test('opens a microscope by the name of its file in the configuration folder, and says which there are', async () => {
     const microscopes = join(folder, 'home', 'config', 'microscopes')
@@ -144,7 +144,7 @@ describe('the command line', () => {
     const unknown = await deepscope(['snap', '--configuration', 'bank', '--out', 'named'])
     expect(unknown.code).toBe(1)
     expect(unknown.error).toMatch(/There is no microscope “bank” in .*; there is demo, bench\./)
-  }, 60_000)
+  })
 
   test('shows a stack only when asked for', async () => {
     const args = ['snap', '--configuration', 'missing.json']
@@ -153,7 +153,7 @@ describe('the command line', () => {
     expect(short.error).toContain('missing.json')
     expect(short.error).not.toMatch(noStack)
     expect((await deepscope(['--debug', ...args])).error).toMatch(noStack)
-  }, 60_000)
+  })
 })
 
 describe('doctor', () => {
@@ -166,7 +166,7 @@ describe('doctor', () => {
     expect(of('inference').length).toBeGreaterThan(1)
     for (const topic of ['serial ports', 'graphics', 'disk', 'window']) expect(of(topic).length, topic).toBeGreaterThan(0)
     expect(of('disk')[0]?.text).toContain(join(folder, 'sessions'))
-  }, 90_000)
+  })
 
   test('calls a data folder that cannot be written a problem, with exit code 1', async () => {
     writeFileSync(join(folder, 'a-file'), '')
@@ -174,7 +174,7 @@ describe('doctor', () => {
     expect(code).toBe(1)
     expect(out).toMatch(/\[FAIL\] The data folder/)
     expect(out).toContain('keeps Deepscope from working fully')
-  }, 90_000)
+  })
 })
 
 describe('snap', () => {
@@ -204,7 +204,7 @@ describe('snap', () => {
       expect(session.startsWith(join(folder, 'pictures'))).toBe(true)
       expect(readdirSync(session).length).toBeGreaterThan(0)
     }
-  }, 120_000)
+  })
 
   test.each([
     ['objective', '100x', '10x (10×/0.4), 20x (20×/0.75)'],
@@ -255,5 +255,5 @@ describe('serve', () => {
     expect(code).toBe(1)
     expect(error).toContain(String(port))
     expect(error).not.toMatch(noStack)
-  }, 60_000)
+  })
 })

@@ -40,7 +40,7 @@ test('the real Electron shows the application, connects it to the host, and ends
     expect(inside).toEqual({ bridge: ['pathForFile'], node: ['undefined', 'undefined', 'undefined'] })
     // Content that comes only over the port.
     await page.goto('app://deepscope/index.html#/models')
-    await page.getByText('widefield-sr').first().waitFor({ timeout: 20_000 })
+    await page.getByText('widefield-sr').first().waitFor()
     const refused = await page.evaluate(() => window.open('https://example.org/') === null)
     expect(refused).toBe(true)
     expect(application.windows()).toHaveLength(1)
@@ -52,4 +52,4 @@ test('the real Electron shows the application, connects it to the host, and ends
     await application.close().catch(() => undefined)
     rmSync(home, { recursive: true, force: true })
   }
-}, 120_000)
+})

@@ -51,7 +51,7 @@ describe('settings', () => {
   test('save themselves without being asked', async () => {
     const settings = await openSettings(path, defaults)
     settings.change({ colorMap: 'inferno' })
-    await expect.poll(() => existsSync(path), { timeout: 5000 }).toBe(true)
+    await expect.poll(() => existsSync(path)).toBe(true)
     await settings[Symbol.asyncDispose]()
   })
 

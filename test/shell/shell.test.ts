@@ -193,7 +193,7 @@ describe('the window', () => {
   test('gets a new port when its line broke while it lives', async () => {
     const window = await running()
     recording.transports[0]?.close('A malformed message.')
-    await expect.poll(() => window.webContents.page?.received.length, { timeout: 3000 }).toBe(2)
+    await expect.poll(() => window.webContents.page?.received.length).toBe(2)
     expect(recording.transports).toHaveLength(2)
   })
 
@@ -296,7 +296,7 @@ describe('the end', () => {
     await running()
     recording.closing = () => new Promise(() => undefined)
     world.app.quit()
-    await expect.poll(() => world.app.exitCode, { timeout: 2000 }).toBe(0)
+    await expect.poll(() => world.app.exitCode).toBe(0)
   })
 
   test('is not held up by a host that fails to close', async () => {

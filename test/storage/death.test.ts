@@ -106,7 +106,7 @@ print(json.dumps(out))`
       const { shape } = JSON.parse(await readFile(join(await onlySession(folder), 'image.ome.zarr', '0', metadata), 'utf8'))
       expect(shape[0]).toBeLessThanOrEqual(session.frames.length)
     }
-  }, 60_000)
+  })
 })
 
 describe('a disk that takes no more', () => {
