@@ -9,14 +9,17 @@ from . import states
 from .errors import TrainingError
 
 
-def weights(path, network):
-    """Begin `network` with the weights of `path`, a checkpoint or the folder of a package. Returns what the package says of it: {package, step}."""
+def weights(path, network, smaller=False):
+    """Begin `network` with the weights of `path`, a checkpoint or the folder of a package. smaller: they may be those of a smaller one, where the network can
+    `grow`. Returns what the package says of it: {package, step}."""
     path = Path(path)
-    values, origin = of_package(path, network) if path.is_dir() else of_checkpoint(path)
+    growing = smaller and hasattr(network, "grow")
+    values, origin = of_package(path, network, growing) if path.is_dir() else of_checkpoint(path)
     try:
-        network.load_state_dict(values)
+        (network.grow if growing else network.load_state_dict)(values)
     except RuntimeError as error:
-        raise TrainingError(f"The weights of {path} do not fit this network; begin with one of the same 'network' section.") from error
+        fitting = "of the same 'network' section, or of a smaller one" if growing else "of the same 'network' section"
+        raise TrainingError(f"The weights of {path} do not fit this network; begin with one {fitting}.") from error
     return origin
 
 
@@ -27,8 +30,9 @@ def of_checkpoint(path):
     return state["network"], {"package": state["config"]["name"], "step": state["step"]}
 
 
-def of_package(folder, network):
-    """The initialisers of model.onnx that carry the names of `network`'s parameters. An export that folds them (batch normalisation) keeps no such names."""
+def of_package(folder, network, smaller=False):
+    """The initialisers of model.onnx that carry the names of `network`'s parameters: of all, or of as many as a smaller network has. An export that folds
+    them (batch normalisation) keeps no such names."""
     try:
         import onnx
         from onnx import numpy_helper
@@ -43,6 +47,6 @@ def of_package(folder, network):
     found = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in found]
-    if missing:
+    if missing and not (smaller and len(missing) < len(wanted)):
         raise TrainingError(f"The network of {folder} has no weights named {missing[0]}: it is another network, or its export has changed them. Begin with a checkpoint.")
-    return {name: found[name] for name in wanted}, origin
+    return {name: found[name] for name in wanted if name in found}, origin
