@@ -5,7 +5,7 @@ import { isAbsolute, join, sep } from 'node:path'
 import { parse } from 'yaml'
 import { z } from '#shared/zod.ts'
 import type { Layer } from '../analysis/trust/convolution.ts'
-import type { Lookout } from '../analysis/trust/lookout.ts'
+import { inputsOfALookout, type Lookout } from '../analysis/trust/lookout.ts'
 import type { FocusOptics } from '../analysis/trust/through-focus.ts'
 import type { InputStatistics, Training } from '../analysis/trust/training.ts'
 
@@ -152,7 +152,8 @@ async function readStatistics(folder: string, file: Named): Promise<InputStatist
 async function readLookout(folder: string, file: Named): Promise<Lookout | null> {
   try {
     const { pixel_size_um, layers, head } = lookoutSchema.parse(await readChecked(folder, file))
-    let expected = 8
+    let expected = layers[0]?.inputs ?? 0
+    if (!inputsOfALookout.includes(expected)) return null
     for (const { inputs, outputs, weights, bias } of layers as Layer[]) {
       if (inputs !== expected || weights.length !== outputs * inputs * 9 || bias.length !== outputs) return null
       expected = outputs
