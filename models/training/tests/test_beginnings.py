@@ -1,0 +1,127 @@
+"""What a training begins with, and what is made of its end: weights of a package or a run, their mean, a second head taught anew."""
+
+import dataclasses
+import re
+import unittest
+
+import numpy as np
+import torch
+
+from deepscope_training import average, config as configuration, initial, judge, kinds, markdown, package, states, train
+from deepscope_training.errors import TrainingError
+from deepscope_training.normalisation import normalise
+
+from . import small, small_refocus
+
+
+class Beginnings(unittest.TestCase):
+    """A new training begins with weights that exist already."""
+
+    def build(self, name):
+        config = configuration.load(name)
+        return kinds.of(config).build(config)
+
+    def test_a_shipped_package_gives_its_weights(self):
+        """The network that begins with them answers what the package's own test tensors say."""
+        folder = configuration.PACKAGES / "widefield-sr"
+        network = self.build("widefield-sr")
+        origin = initial.weights(folder, network)
+        self.assertEqual(origin["package"], "widefield-sr")
+        self.assertGreater(origin["step"], 0)
+        raw, wanted = (torch.from_numpy(np.load(folder / f"test-{name}.npy")) for name in ("input", "output"))
+        with torch.no_grad():
+            given = network(normalise(raw[0, 0], configuration.load("widefield-sr").normalisation.percentiles)[0][None, None])
+        torch.testing.assert_close(given, wanted, rtol=1e-3, atol=1e-3)
+
+    def test_a_run_is_averaged_with_what_it_began_with(self):
+        """Every weight lies halfway, the run itself is left as it is, and the card names both."""
+        folder, config = small.scratch(self), configuration.load("widefield-sr")
+        network = self.build("widefield-sr")
+        states.save(folder / "checkpoint.pt", {"format": 1, "config": configuration.as_dict(config), "network": network.state_dict(), "step": 7, "elapsed": 60.0, "optimiser": {}})
+        shipped = self.build("widefield-sr")
+        origin = initial.weights(configuration.PACKAGES / "widefield-sr", shipped)
+        averaged = average.run(config, folder, configuration.PACKAGES / "widefield-sr", small.silent)
+        halfway, state = package.load_network(config, averaged)
+        for name, value in halfway.state_dict().items():
+            torch.testing.assert_close(value, (network.state_dict()[name] + shipped.state_dict()[name]) / 2)
+        torch.testing.assert_close(states.load(folder / "checkpoint.pt", "checkpoint", ())["network"]["stem.weight"], network.state_dict()["stem.weight"])
+        self.assertEqual(state["averaged"], origin)
+        self.assertIn(f"averaged with those of widefield-sr (step {origin['step']:,})", markdown.began({"initial": None, **state}))
+
+    def test_the_second_head_learns_anew_and_the_picture_stays(self):
+        """A head spoiled on purpose expects the right errors again, of both variants; nothing else has changed, the run itself is left as it is, and the card says how long it took and in what."""
+        folder, config = small.scratch(self), small.config()
+        network = train.run(config, folder, folder / "pool", steps=2, grow=False, report=small.silent)
+        with torch.no_grad():
+            network.scale.bias.add_(5)
+        state = states.load(folder / "checkpoint.pt", "checkpoint", ())
+        for variant in (folder, folder / "adversarial"):
+            states.save(variant / "checkpoint.pt", {**state, "network": network.state_dict()})
+        said = []
+        quick = dataclasses.replace(config, training=dataclasses.replace(config.training, rate=0.1))
+        into = judge.run(quick, folder, folder / "pool", 80, "bfloat16", report=said.append)
+        for line in said:
+            before, after = (float(v) for v in re.search(r"(-?[\d.]+) before, (-?[\d.]+) after", line).groups())
+            self.assertLess(after, before / 2)
+        self.assertEqual([line.split()[5] for line in said], ["plain", "adversarial"])
+        for variant in (into, into / "adversarial"):
+            judged, state = package.load_network(config, variant)
+            for name, value in network.state_dict().items():
+                self.assertEqual(torch.equal(value, judged.state_dict()[name]), not name.startswith("scale"), name)
+            self.assertIn("second head then taught anew for 80 steps, computed in bfloat16", markdown.began({"initial": None, **state}))
+        self.assertEqual(package.load_network(config, folder)[0].scale.bias, network.scale.bias)
+
+    def test_the_head_of_a_refocusing_network_is_called_alike(self):
+        config = small_refocus.config()
+        network = kinds.of(config).build(config)
+        self.assertEqual({name.split(".")[0] for name, value in network.named_parameters() if any(value is one for one in judge.head(network))}, {"scale_hidden", "scale"})
+        self.assertGreater(config.training.scale, 0)
+
+    def test_a_network_without_a_second_head_has_none_to_teach(self):
+        with self.assertRaisesRegex(TrainingError, "kind localization have no second head"):
+            judge.run(configuration.load("localization"), small.scratch(self), "pool", 1, report=small.silent)
+
+    def test_a_package_whose_export_folds_weights_is_refused(self):
+        with self.assertRaisesRegex(TrainingError, "has no weights named .*Begin with a checkpoint"):
+            initial.weights(configuration.PACKAGES / "localization", self.build("localization"))
+
+    def test_a_package_of_another_size_is_refused(self):
+        for smaller in (False, True):
+            with self.assertRaisesRegex(TrainingError, "do not fit this network|has no weights named"):
+                initial.weights(configuration.PACKAGES / "widefield-sr", kinds.of(self.thin()).build(self.thin()), smaller)
+        with self.assertRaisesRegex(TrainingError, "do not fit this network|has no weights named"):
+            initial.weights(configuration.PACKAGES / "widefield-sr", self.build("large/widefield-sr"))
+
+    def thin(self):
+        config = configuration.load("widefield-sr")
+        return dataclasses.replace(config, network=dataclasses.replace(config.network, widths=[8, 8, 8]))
+
+    def test_a_larger_network_begins_with_the_answers_of_a_smaller_one_and_learns_with_all_it_has(self):
+        """Wider by half and twice, a block deeper everywhere; after two steps no weight, old or new, is as it was."""
+        torch.manual_seed(5)
+        thin, config = self.thin(), configuration.load("widefield-sr")
+        small_one = kinds.of(thin).build(thin)
+        folder = small.scratch(self)
+        states.save(folder / "checkpoint.pt", {"format": 1, "config": configuration.as_dict(thin), "network": small_one.state_dict(), "step": 7, "elapsed": 60.0, "optimiser": {}})
+        grown = dataclasses.replace(config, network=dataclasses.replace(config.network, widths=[8, 16, 24], blocks=[count + 1 for count in config.network.blocks]))
+        network = kinds.of(grown).build(grown)
+        self.assertEqual(initial.weights(folder / "checkpoint.pt", network, smaller=True), {"package": "widefield-sr", "step": 7})
+        picture = torch.rand(2, 1, 64, 64)
+        with torch.no_grad():
+            torch.testing.assert_close(network(picture), small_one(picture))
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        optimiser = torch.optim.SGD(network.parameters(), 0.1)
+        for _ in range(2):
+            optimiser.zero_grad()
+            network(picture).square().mean().backward()
+            optimiser.step()
+        still = [name for name, value in network.named_parameters() if torch.equal(value, before[name])]
+        self.assertEqual(still, [])
+
+    def test_a_folder_that_is_no_package_is_refused(self):
+        with self.assertRaisesRegex(TrainingError, "holds no model.onnx and metrics.json that can be read"):
+            initial.weights(small.scratch(self), self.build("widefield-sr"))
+
+    def test_no_checkpoint_to_begin_with(self):
+        with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):
+            initial.weights(small.scratch(self) / "checkpoint.pt", self.build("widefield-sr"))
