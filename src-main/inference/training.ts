@@ -5,7 +5,7 @@ import { isAbsolute, join, sep } from 'node:path'
 import { parse } from 'yaml'
 import { z } from '#shared/zod.ts'
 import type { Layer } from '../analysis/trust/convolution.ts'
-import { inputsOfALookout, type Lookout } from '../analysis/trust/lookout.ts'
+import type { Lookout } from '../analysis/trust/lookout.ts'
 import type { FocusOptics } from '../analysis/trust/through-focus.ts'
 import type { InputStatistics, Training } from '../analysis/trust/training.ts'
 
@@ -74,6 +74,9 @@ const lookoutSchema = z.object({
     .max(16),
   head: z.object({ weights: numbers, bias: numbers }),
 })
+
+/** Of the first layer: four channels of every plane of a prepared picture, of the first two (lookouts before 0.11) or of all three. */
+const firstInputs: readonly number[] = [8, 12]
 
 const largest = 8 << 20
 
@@ -153,7 +156,7 @@ async function readLookout(folder: string, file: Named): Promise<Lookout | null>
   try {
     const { pixel_size_um, layers, head } = lookoutSchema.parse(await readChecked(folder, file))
     let expected = layers[0]?.inputs ?? 0
-    if (!inputsOfALookout.includes(expected)) return null
+    if (!firstInputs.includes(expected)) return null
     for (const { inputs, outputs, weights, bias } of layers as Layer[]) {
       if (inputs !== expected || weights.length !== outputs * inputs * 9 || bias.length !== outputs) return null
       expected = outputs

@@ -10,14 +10,11 @@ import { percentileOf } from './plane.ts'
 export interface Lookout {
   /** Of the inputs it was taught with. */
   readonly pixelSizeUm: number
-  /** The first has `inputsOfALookout`. */
+  /** The first has four inputs for every plane of a prepared picture that it sees: the first two, or all three. */
   readonly layers: readonly Layer[]
   /** 1 × 1: 2 × inputs weights and two biases, for odd structure and for blur. */
   readonly head: { readonly weights: Float32Array; readonly bias: Float32Array }
 }
-
-/** Four channels of every plane of a prepared picture: of the first two (lookouts before 0.11), or of all three. */
-export const inputsOfALookout: readonly number[] = [8, 12]
 
 /** Log odds for every place, row by row. A place is as many camera pixels wide and high as the strides multiply to, times the two of the first step. */
 export interface Sighting {
