@@ -71,12 +71,10 @@ def dissimilarity(image, target):
 
 
 def balanced(values, target):
-    """Mean over examples of values (B, 1, Y, X), to which structure (above a tenth of the target's range) and ground contribute half each:
-    most pixels are ground, and an error learned from them alone is too small where it matters."""
+    """Mean of values (B, 1, Y, X), in which a pixel of structure (above a tenth of its target's range) counts four times as much as one of ground: most are ground, and an
+    error learned from them alone is too small where it matters. Every pixel of structure counts alike, whichever picture it lies in, as in `intervals.coverage`."""
     low, high = target.amin((1, 2, 3), keepdim=True), target.amax((1, 2, 3), keepdim=True)
-    structure = (target > low + 0.1 * (high - low)).to(values.dtype)
-    parts = [(values * part).sum((1, 2, 3)) / part.sum((1, 2, 3)).clamp(min=1) for part in (structure, 1 - structure)]
-    return 0.5 * (parts[0] + parts[1]).mean()
+    return (values * torch.where(target > low + 0.1 * (high - low), 2.0, 0.5)).mean()
 
 
 def misjudged(error, scale):
@@ -95,7 +93,7 @@ def loss(output, target, given, training, pixel):
     """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` and `given`, the input, (B, 1, Y, X), `pixel` in µm.
 
     error: size error (of which `l1`, the plain absolute error, is only reported). structure: near fine detail. ssim: dissimilarity. consistency: the size error
-    after a blur to what both objectives resolve. scale: how wrongly the error is told (`misjudged`), half of structure and half of ground, in which the image
+    after a blur to what both objectives resolve. scale: how wrongly the error is told (`misjudged`, `balanced`), in which the image
     counts as given (the second head learns to judge, not to please).
     """
     image, scale = output[:, :1], output[:, 1:]

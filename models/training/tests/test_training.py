@@ -246,11 +246,15 @@ class Batches(unittest.TestCase):
         image, target = batches.photograph(low, torch.full((64, 64), 0.7), 0.5, config.camera, torch.Generator().manual_seed(3), photons=5000)
         self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.01)
 
-    def test_structure_and_ground_judge_the_error_half_each(self):
-        target = torch.zeros(1, 1, 10, 10)
-        target[..., 0, :5] = 1  # five pixels of structure among a hundred
-        self.assertAlmostEqual(float(losses.balanced(torch.where(target > 0, 3.0, 1.0), target)), 2.0, places=6)
-        self.assertAlmostEqual(float(losses.balanced(torch.ones(2, 1, 8, 8), torch.zeros(2, 1, 8, 8))), 0.5, places=6)  # no structure: its half is missing
+    def test_a_pixel_of_structure_judges_the_error_like_four_of_ground(self):
+        """Whichever picture it lies in: a crew, whose members have some of the pictures each, learns the same."""
+        target = torch.zeros(2, 1, 10, 10)
+        target[0, :, 0, :5], target[1, :, :5] = 1, 1000.0  # five and fifty pixels of structure of a hundred each
+        structure = (target > 0).float()
+        of_structure, of_ground = (float(losses.balanced(part, target)) for part in (structure, 1 - structure))
+        self.assertAlmostEqual(of_structure / 55, 4 * of_ground / 145, places=6)
+        apart = [float(losses.balanced(structure[i : i + 1], target[i : i + 1])) for i in (0, 1)]
+        self.assertAlmostEqual(of_structure, np.mean(apart), places=6)
 
     def test_a_part_photographed_alone_shows_the_same_place_in_both_pictures_and_is_as_bright_as_a_field(self):
         low = torch.arange(64.0).repeat(64, 1) + 100 * torch.arange(64.0)[:, None]

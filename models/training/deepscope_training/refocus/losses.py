@@ -36,7 +36,7 @@ def loss(config, network, tensors, adversary=None):
     """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X).
 
     error: what is felt of the mean absolute (its share is `absolute`) and of the RMS error. structure: near fine detail. scale: how
-    wrongly the error is told (`misjudged`), half of structure and half of ground, in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
+    wrongly the error is told (`misjudged`, `balanced`), in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
     """
     raw, dpm, target = tensors
     training, edge = config.training, config.training.border
