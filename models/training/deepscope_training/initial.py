@@ -50,3 +50,11 @@ def of_package(folder, network, smaller=False):
     if missing and not (smaller and len(missing) < len(wanted)):
         raise TrainingError(f"The network of {folder} has no weights named {missing[0]}: it is another network, or its export has changed them. Begin with a checkpoint.")
     return {name: found[name] for name in wanted if name in found}, origin
+
+
+def lay(small, weight, across=False):
+    """Lay the weights `small` of a smaller layer into those of a larger one, in place: its outputs then listen to nothing else, and further ones stay as they are.
+    across: weights are inputs × outputs, as those of transposed convolutions."""
+    own = slice(small.shape[1 if across else 0])
+    weight[(slice(None), own) if across else own] = 0
+    weight[tuple(slice(size) for size in small.shape)] = small

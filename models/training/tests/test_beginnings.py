@@ -59,7 +59,7 @@ class Beginnings(unittest.TestCase):
             states.save(variant / "checkpoint.pt", {**state, "network": network.state_dict()})
         said = []
         quick = dataclasses.replace(config, training=dataclasses.replace(config.training, rate=0.1))
-        into = judge.run(quick, folder, folder / "pool", 80, "bfloat16", report=said.append)
+        into = judge.run(quick, folder, folder / "pool", 200, "bfloat16", report=said.append)
         for line in said:
             before, after = (float(v) for v in re.search(r"(-?[\d.]+) before, (-?[\d.]+) after", line).groups())
             self.assertLess(after, before / 2)
@@ -68,7 +68,7 @@ class Beginnings(unittest.TestCase):
             judged, state = package.load_network(config, variant)
             for name, value in network.state_dict().items():
                 self.assertEqual(torch.equal(value, judged.state_dict()[name]), not name.startswith("scale"), name)
-            self.assertIn("second head then taught anew for 80 steps, computed in bfloat16", markdown.began({"initial": None, **state}))
+            self.assertIn("second head then taught anew for 200 steps, computed in bfloat16", markdown.began({"initial": None, **state}))
         self.assertEqual(package.load_network(config, folder)[0].scale.bias, network.scale.bias)
 
     def test_the_head_of_a_refocusing_network_is_called_alike(self):

@@ -15,6 +15,7 @@ from torch import nn
 from torch.nn import functional
 
 from ..errors import TrainingError
+from ..initial import lay
 
 STRIDE = 8  # camera pixels along a place
 STRIDES = (1, 2, 1, 2, 1, 1)  # of the 3 × 3 convolutions
@@ -77,12 +78,10 @@ class Lookout(nn.Module):
                 new.bias.zero_()
                 if old is None:
                     nn.init.dirac_(new.weight)
-                    continue
-                outputs, inputs = old.weight.shape[:2]
-                nn.init.kaiming_normal_(new.weight)
-                new.weight[:outputs] = 0
-                new.weight[:outputs, :inputs] = old.weight
-                new.bias[:outputs] = old.bias
+                else:
+                    nn.init.kaiming_normal_(new.weight)
+                    lay(old.weight, new.weight)
+                    lay(old.bias, new.bias)
         return found.eval()
 
 

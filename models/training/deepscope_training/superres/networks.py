@@ -12,6 +12,8 @@ import re
 import torch
 from torch import nn
 
+from ..initial import lay
+
 SCALE_UNIT, SCALE_FLOOR = 0.1, 1e-3
 SCALE_WIDTH = 16
 STEM = 8  # taps of the first convolution: wide enough to undo the input's blur linearly
@@ -97,11 +99,7 @@ class UNet(nn.Module):
             for name, module in self.named_modules():
                 for kind, weight in module.named_parameters(prefix=name, recurse=False):
                     if kind in values:
-                        small = values[kind]
-                        across = isinstance(module, nn.ConvTranspose2d) and weight.dim() > 1  # its weights are inputs × outputs
-                        outputs = (slice(None), slice(small.shape[1])) if across else slice(small.shape[0])
-                        weight[outputs] = 0
-                        weight[tuple(slice(size) for size in small.shape)] = small
+                        lay(values[kind], weight, isinstance(module, nn.ConvTranspose2d) and weight.dim() > 1)
                     elif ".second" in kind:
                         weight.zero_()
 
