@@ -75,9 +75,6 @@ const lookoutSchema = z.object({
   head: z.object({ weights: numbers, bias: numbers }),
 })
 
-/** Of the first layer: four channels of every plane of a prepared picture, of the first two (lookouts before 0.11) or of all three. */
-const firstInputs: readonly number[] = [8, 12]
-
 const largest = 8 << 20
 
 /** Of the package in `folder`; what cannot be read is unknown, and nothing is thrown: the guard then says so. */
@@ -155,8 +152,7 @@ async function readStatistics(folder: string, file: Named): Promise<InputStatist
 async function readLookout(folder: string, file: Named): Promise<Lookout | null> {
   try {
     const { pixel_size_um, layers, head } = lookoutSchema.parse(await readChecked(folder, file))
-    let expected = layers[0]?.inputs ?? 0
-    if (!firstInputs.includes(expected)) return null
+    let expected = 8
     for (const { inputs, outputs, weights, bias } of layers as Layer[]) {
       if (inputs !== expected || weights.length !== outputs * inputs * 9 || bias.length !== outputs) return null
       expected = outputs

@@ -25,7 +25,6 @@ def parse(arguments):
     parser.add_argument("--initial", type=Path, help="a checkpoint, or the folder of a package, whose weights a new training begins with, or is averaged with")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], help="in which a network computes while it learns (default: as before the interruption, else float32); bfloat16 is quicker where the processor has it")
     parser.add_argument("--wider", type=int, default=0, help="lookout: so many channels more in every layer than that of --initial")
-    parser.add_argument("--deeper", type=int, default=0, help="lookout: so many layers more on every grid but the finest than that of --initial")
     parser.add_argument("--blur", type=Path, help="lookout: a package whose lookout's opinion of blur is kept")
     parser.add_argument("--fields", type=int, help="evaluate on so many fields of each held-out family (super-resolution: and of those of the training) instead of the configuration's number")
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
@@ -94,7 +93,7 @@ def make(options):
     if options.command == "lookout":
         if not hasattr(kind, "watch"):
             raise TrainingError(f"Networks of the kind {config.kind} have no lookout.")
-        chosen = {name: getattr(options, name) for name in ("steps", "initial", "precision", "wider", "deeper", "blur")}
+        chosen = {name: getattr(options, name) for name in ("steps", "initial", "precision", "wider", "blur")}
         kind.watch(config, work, pool_folder, out, **chosen)
     if options.command in ("evaluate", "all"):
         remembered.keep(DEFAULT_WORK / "rivals")

@@ -13,7 +13,7 @@ critic        (config) → an adversary.Adversary, or None
 export        (config, work, pool, out, report): write the package
 evaluate      (config, work, out, report): measure it
 retime        (config, out, report): measure only its speed anew, on a quiet machine
-watch         (config, work, pool, out, report, steps, initial, precision, wider, deeper, blur): teach the package's lookout; kinds without one lack it
+watch         (config, work, pool, out, report, steps, initial, precision, wider, blur): teach the package's lookout; kinds without one lack it
 """
 
 import importlib

@@ -36,7 +36,7 @@ def main():
         odd, blurred = (float(v[0]) for v in lookout.score(logits))
     case = {
         "origin": f"models/training/tools/lookout_cases.py, with PyTorch {torch.__version__}. Picture: {picture.__doc__} Weights: {weights.__doc__}",
-        "layers": [list(layer) for layer in zip((4 * lookout.PLANES, *lookout.WIDTHS), lookout.WIDTHS, lookout.STRIDES)],
+        "layers": [list(layer) for layer in zip((8, *lookout.WIDTHS), lookout.WIDTHS, lookout.STRIDES)],
         "columns": SIZE[1] // lookout.STRIDE,
         "rows": SIZE[0] // lookout.STRIDE,
         "odd": [round(float(v), 5) for v in logits[0, 0].ravel()],

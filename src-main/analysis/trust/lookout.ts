@@ -10,7 +10,6 @@ import { percentileOf } from './plane.ts'
 export interface Lookout {
   /** Of the inputs it was taught with. */
   readonly pixelSizeUm: number
-  /** The first has four inputs for every plane of a prepared picture that it sees: the first two, or all three. */
   readonly layers: readonly Layer[]
   /** 1 × 1: 2 × inputs weights and two biases, for odd structure and for blur. */
   readonly head: { readonly weights: Float32Array; readonly bias: Float32Array }
@@ -27,10 +26,6 @@ export interface Sighting {
 /** Smaller pictures are mostly edge. */
 const smallest = 64
 
-/** Pixels a side of a pixel's surroundings, and how little these may differ. */
-const around = 17
-const soft = 0.05
-
 /** Left to right, up and down: what is odd is odd in a mirror, and the mean of four opinions errs less than one. */
 const mirrorings = [
   [false, false],
@@ -45,12 +40,10 @@ export function lookAt({ layers, head }: Lookout, picture: Plane): Sighting | nu
   const place = layers.reduce((product, { stride }) => product * stride, 2)
   const [width, height] = [picture.width - (picture.width % place), picture.height - (picture.height % place)]
   const values = normalised(cut(picture, 0, 0, width, height).data)
-  const planes = [values, values.map((value) => Math.sqrt(Math.max(0, value))), standingOut(values, width, height)]
-  const seen = planes.slice(0, (layers[0]?.inputs ?? 0) / 4)
   const [columns, rows] = [width / place, height / place]
   const [odd, blurred] = [new Float32Array(columns * rows), new Float32Array(columns * rows)]
   for (const mirroring of mirrorings) {
-    let stack = prepared(seen, width, height, mirroring)
+    let stack = prepared(values, width, height, mirroring)
     for (const layer of layers) stack = convolved(stack, layer)
     for (const [k, sum] of [odd, blurred].entries()) addLogits(stack, head, k, mirroring, sum)
   }
@@ -84,50 +77,17 @@ function normalised(data: Float32Array): Float32Array {
   return data.map((value) => Math.min(2, Math.max(-1, (value - low) / range)))
 }
 
-/** (y − m) / (s + 0.05) within −4 … 4; m and s: mean and standard deviation of the surroundings, as far as they lie in the picture. */
-function standingOut(values: Float32Array, width: number, height: number): Float32Array {
-  // Sums over all that lies above and to the left.
-  const line = width + 1
-  const [sums, squares] = [new Float64Array(line * (height + 1)), new Float64Array(line * (height + 1))]
-  for (let y = 0; y < height; y++) {
-    let [sum, square] = [0, 0]
-    for (let x = 0; x < width; x++) {
-      const value = values[y * width + x] as number
-      sum += value
-      square += value * value
-      const at = (y + 1) * line + x + 1
-      sums[at] = (sums[at - line] as number) + sum
-      squares[at] = (squares[at - line] as number) + square
-    }
-  }
-  const reach = (around - 1) / 2
-  return values.map((value, i) => {
-    const [x, y] = [i % width, Math.floor(i / width)]
-    const [left, right] = [Math.max(0, x - reach), Math.min(width, x + reach + 1)]
-    const [top, bottom] = [Math.max(0, y - reach) * line, Math.min(height, y + reach + 1) * line]
-    const count = ((right - left) * (bottom - top)) / line
-    const meanOf = (table: Float64Array) =>
-      ((table[bottom + right] as number) -
-        (table[bottom + left] as number) -
-        (table[top + right] as number) +
-        (table[top + left] as number)) /
-      count
-    const mean = meanOf(sums)
-    const spread = Math.sqrt(Math.max(0, meanOf(squares) - mean * mean))
-    return Math.min(4, Math.max(-4, (value - mean) / (spread + soft)))
-  })
-}
-
-/** Every plane as four channels of every second pixel: (0,0), (0,1), (1,0), (1,1). */
-function prepared(planes: readonly Float32Array[], width: number, height: number, [overX, overY]: Mirroring): Stack {
+/** y and √max(y, 0); each as four channels of every second pixel: (0,0), (0,1), (1,0), (1,1). */
+function prepared(values: Float32Array, width: number, height: number, [overX, overY]: Mirroring): Stack {
   const [w, h] = [width / 2, height / 2]
-  const result = new Float32Array(4 * planes.length * w * h)
-  for (const [k, plane] of planes.entries())
-    for (let y = 0; y < height; y++)
-      for (let x = 0; x < width; x++) {
-        const value = plane[(overY ? height - 1 - y : y) * width + (overX ? width - 1 - x : x)] as number
-        result[(4 * k + (y & 1) * 2 + (x & 1)) * w * h + (y >> 1) * w + (x >> 1)] = value
-      }
+  const result = new Float32Array(8 * w * h)
+  for (let y = 0; y < height; y++)
+    for (let x = 0; x < width; x++) {
+      const value = values[(overY ? height - 1 - y : y) * width + (overX ? width - 1 - x : x)] as number
+      const at = ((y & 1) * 2 + (x & 1)) * w * h + (y >> 1) * w + (x >> 1)
+      result[at] = value
+      result[at + 4 * w * h] = Math.sqrt(Math.max(0, value))
+    }
   return { width: w, height: h, data: result }
 }
 

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Layer } from '#main/analysis/trust/convolution.ts'
 import { oddLimit } from '#main/analysis/trust/limits.ts'
 import { blurredness, type Lookout, lookAt, oddAllOver, oddest } from '#main/analysis/trust/lookout.ts'
 import { readTraining } from '#main/inference/training.ts'
@@ -54,15 +53,6 @@ describe('the lookout', () => {
     expect(away(found.blurred, known.blurred)).toBeLessThan(1e-4)
     expect(oddest(found)).toBeCloseTo(known.oddest, 3)
     expect(blurredness(found)).toBeCloseTo(known.blurredness, 3)
-  })
-  test('of two planes, as earlier packages bring it, says what it says with a third that it does not listen to', () => {
-    const { layers, ...rest } = lookout()
-    const [first, ...others] = layers as [Layer, ...Layer[]]
-    const of = (part: (i: number) => boolean) => first.weights.filter((_, i) => part(Math.floor(i / 9) % 12))
-    const deaf = { ...first, weights: first.weights.map((weight, i) => (Math.floor(i / 9) % 12 < 8 ? weight : 0)) }
-    const before = lookAt({ ...rest, layers: [{ ...first, inputs: 8, weights: of((input) => input < 8) }, ...others] }, picture)
-    expect(before?.odd).toEqual(lookAt({ ...rest, layers: [deaf, ...others] }, picture)?.odd)
-    expect(before?.odd).not.toEqual(lookAt(lookout(), picture)?.odd)
   })
   test('leaves out what is no whole place, and pictures that are mostly edge', () => {
     expect(lookAt(lookout(), { width: 32, height: 144, data: picture.data })).toBeNull()

@@ -19,15 +19,11 @@ from ..initial import lay
 
 STRIDE = 8  # camera pixels along a place
 STRIDES = (1, 2, 1, 2, 1, 1)  # of the 3 × 3 convolutions
-WIDTHS = (32, 48, 48, 64, 64, 64)  # channels that they give
-PLANES = 3  # of a prepared picture; the first convolution sees four pixels of each as channels. Earlier lookouts have the first two
+WIDTHS = (32, 48, 48, 64, 64, 64)  # channels that they give; the first sees four pixels, each twice, as channels
 PERCENTILES = (1.0, 99.9)
-AROUND = 17  # pixels a side of a pixel's surroundings
-SOFT = 0.05  # how little the surroundings may differ
 METHOD = (
     "Of a camera picture x, y = clip((x - p1) / (p99.9 - p1 + 1e-6), -1, 2) with its percentiles; channels: y at (0,0), (0,1), (1,0), (1,1) of every "
-    "2 x 2 pixels, then sqrt(max(y, 0)) likewise, then clip((y - m) / (s + 0.05), -4, 4) likewise, m and s the mean and the standard deviation of y over those of "
-    "17 x 17 pixels around that lie in the picture. Layers: 3 x 3 convolution (weights outputs x inputs x 3 x 3, edges of zeros, stride), "
+    "2 x 2 pixels, then sqrt(max(y, 0)) likewise. Layers: 3 x 3 convolution (weights outputs x inputs x 3 x 3, edges of zeros, stride), "
     "max(0, .). Head: 1 x 1, two log odds for each 8 x 8 pixels: structure unlike any of the training; blurred. Both are means over the "
     "picture and its three mirror images, turned back. Numbers: float32, little-endian, base64."
 )
@@ -36,16 +32,16 @@ METHOD = (
 class Lookout(nn.Module):
     """Without `folded`, every convolution is followed by batch normalisation, which `fold` puts into its weights."""
 
-    def __init__(self, folded=False, widths=WIDTHS, strides=STRIDES, planes=PLANES):
+    def __init__(self, folded=False, widths=WIDTHS):
         super().__init__()
-        self.folded, self.widths, self.strides, self.planes = folded, tuple(widths), tuple(strides), planes
-        self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in zip((4 * planes, *widths[:-1]), widths, strides, strict=True))
+        self.folded, self.widths = folded, tuple(widths)
+        self.layers = nn.ModuleList(nn.Conv2d(i, o, 3, stride, 1) for i, o, stride in zip((8, *widths), widths, STRIDES))
         self.norms = nn.ModuleList(nn.Identity() if folded else nn.BatchNorm2d(o) for o in widths)
         self.head = nn.Conv2d(widths[-1], 2, 1)
 
     def forward(self, x):
-        """x: (B, PLANES, Y, X) as `prepared` gives it, sides multiples of STRIDE → log odds (B, 2, Y / STRIDE, X / STRIDE)."""
-        x = functional.pixel_unshuffle(x[:, : self.planes], 2)
+        """x: (B, 2, Y, X) as `prepared` gives it, sides multiples of STRIDE → log odds (B, 2, Y / STRIDE, X / STRIDE)."""
+        x = functional.pixel_unshuffle(x, 2)
         for layer, norm in zip(self.layers, self.norms):
             x = functional.relu(norm(layer(x)))
         return self.head(x)
@@ -54,7 +50,7 @@ class Lookout(nn.Module):
         """The same network without batch normalisation, for use."""
         if self.folded:
             return self.eval()
-        plain = Lookout(True, self.widths, self.strides, self.planes)
+        plain = Lookout(folded=True, widths=self.widths)
         with torch.no_grad():
             plain.head.load_state_dict(self.head.state_dict())
             for target, layer, norm in zip(plain.layers, self.layers, self.norms):
@@ -63,37 +59,24 @@ class Lookout(nn.Module):
                 target.bias.copy_((layer.bias - norm.running_mean) * gain + norm.bias)
         return plain.eval()
 
-    def grown(self, wider=0, deeper=0):
-        """The same answers from a folded network that has `wider` more channels in every layer, `deeper` more layers on every grid but the finest, and all planes.
-        New channels begin with random weights and nothing listens to them yet; new layers pass on what they see."""
-        chain = []  # a layer of this network, or None; its channels and stride
-        for layer, width, stride, following in zip(self.layers, self.widths, self.strides, (*self.strides[1:], 2)):
-            chain.append((layer, width + wider, stride))
-            if following == 2 and any(each == 2 for _, _, each in chain):
-                chain += [(None, width + wider, 1)] * deeper
-        layers, widths, strides = zip(*chain)
-        found = Lookout(True, widths, strides)
+    def wider(self, more):
+        """The same answers from a folded network with `more` channels in every layer: they begin with random weights, and nothing listens to them yet."""
+        found = Lookout(folded=True, widths=[width + more for width in self.widths])
         with torch.no_grad():
-            for new, old in zip([*found.layers, found.head], [*layers, self.head], strict=True):
-                new.bias.zero_()
-                if old is None:
-                    nn.init.dirac_(new.weight)
-                else:
-                    nn.init.kaiming_normal_(new.weight)
-                    lay(old.weight, new.weight)
-                    lay(old.bias, new.bias)
+            for wide, layer in zip([*found.layers, found.head], [*self.layers, self.head]):
+                nn.init.kaiming_normal_(wide.weight)
+                wide.bias.zero_()
+                lay(layer.weight, wide.weight)
+                lay(layer.bias, wide.bias)
         return found.eval()
 
 
 def prepared(images):
-    """Camera pictures (B, Y, X) → (B, PLANES, Y, X): y = (x - p1) / (p99.9 - p1 + 1e-6) within -1 … 2, sqrt(max(y, 0)), and how far y is from the mean of its
-    surroundings, in their standard deviations plus SOFT, within -4 … 4: what is odd beside something brighter."""
+    """Camera pictures (B, Y, X) → (B, 2, Y, X): y = (x - p1) / (p99.9 - p1 + 1e-6) within -1 … 2, and sqrt(max(y, 0))."""
     low, high = np.percentile(images.numpy(), PERCENTILES, axis=(1, 2))
     low, high = (torch.from_numpy(v).float()[:, None, None] for v in (low, high))
     y = torch.clamp((images - low) / (high - low + 1e-6), -1, 2)
-    around = functional.avg_pool2d(torch.stack([y, y * y], 1).double(), AROUND, 1, AROUND // 2, count_include_pad=False)
-    mean, spread = around[:, 0], torch.sqrt(torch.clamp(around[:, 1] - around[:, 0] ** 2, min=0))
-    return torch.stack([y, torch.sqrt(torch.clamp(y, min=0)), torch.clamp((y - mean) / (spread + SOFT), -4, 4).float()], 1)
+    return torch.stack([y, torch.sqrt(torch.clamp(y, min=0))], 1)
 
 
 @torch.no_grad()
@@ -129,10 +112,9 @@ def read(path, pixel=None):
     """The folded network that `as_json` wrote into the file `path`; refused if it was taught with another `pixel` (µm) than this, unless that is None."""
     try:
         made = json.loads(path.read_text(encoding="utf-8"))
-        layers = made["layers"]
-        network = Lookout(True, [layer["outputs"] for layer in layers], [layer["stride"] for layer in layers], layers[0]["inputs"] // 4)
+        network = Lookout(folded=True, widths=[layer["outputs"] for layer in made["layers"]])
         with torch.no_grad():
-            for part, kept in zip([*network.layers, network.head], [*layers, made["head"]], strict=True):
+            for part, kept in zip([*network.layers, network.head], [*made["layers"], made["head"]], strict=True):
                 for name, tensor in (("weights", part.weight), ("bias", part.bias)):
                     tensor.copy_(torch.from_numpy(np.frombuffer(base64.b64decode(kept[name]), "<f4").copy()).view_as(tensor))
     except Exception as error:  # a missing file, or whatever reading a damaged one raises

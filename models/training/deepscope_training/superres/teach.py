@@ -13,7 +13,7 @@ from ..package import put, sha256
 from ..train import answering
 from . import oddities
 from .lessons import FIGURES, PATTERNS, Lessons, loss_of
-from .lookout import Lookout, as_json, read
+from .lookout import WIDTHS, Lookout, as_json, read
 
 STEPS, BATCH, RATE, WARM_UP = 7000, 24, 4e-3, 100
 RATE_AGAIN = 1e-3  # without batch normalisation
@@ -39,29 +39,28 @@ def drawings(config, size):
     return np.stack([oddities.figure(rng, pixel) for _ in range(FIGURES)]), np.stack([oddities.pattern(rng, pixel, size) for _ in range(PATTERNS)])
 
 
-def learn(config, lessons, path, steps, report, initial=None, precision=None, wider=0, deeper=0, blur=None):
+def learn(config, lessons, path, steps, report, initial=None, precision=None, wider=0, blur=None):
     """The taught network, from `path` on where that is there; else from the lookout of the package `initial`, whose batch normalisation is in its weights already,
-    `grown` by `wider` and `deeper`; or from random weights. precision: in which the convolutions compute. blur: a package whose lookout's opinion of
+    with `wider` more channels in every layer; or from random weights. precision: in which the convolutions compute. blur: a package whose lookout's opinion of
     blur is learned instead of what was done to the picture; it is well tried, and oddities are what there is to learn."""
     torch.manual_seed(config.seed)
-    step, kept, grown = 0, None, {"wider": wider, "deeper": deeper}
-    if min(grown.values()) < 0 or (any(grown.values()) and not initial):
-        raise TrainingError("A lookout that there is can be made wider and deeper, by one channel or layer or more: name its package with --initial.")
+    step, kept = 0, None
+    if wider < 0 or (wider and not initial):
+        raise TrainingError("A lookout that there is can be made wider, by one channel or more: name its package with --initial.")
     if path.exists():
         kept = states.load(path, "lookout", ("net", "opt", "step"))
-        for name, asked in grown.items():
-            grown[name] = kept.get(name, 0)
-            if asked and asked != grown[name]:
-                raise TrainingError(f"The lookout {path} was begun with --{name} {grown[name]}; move it away to begin anew.")
+        asked, wider = wider, kept.get("wider", 0)
+        if asked and asked != wider:
+            raise TrainingError(f"The lookout {path} was begun with --wider {wider}; move it away to begin anew.")
         if bool(blur) != kept.get("taught_blur", False):
             raise TrainingError(f"The lookout {path} was begun {'without' if blur else 'with'} --blur; go on as it was begun, or move it away.")
         try:
-            network = Lookout("norms.0.weight" not in kept["net"], **kept.get("design", {}))
+            network = Lookout("norms.0.weight" not in kept["net"], kept.get("widths", WIDTHS))
             network.load_state_dict(kept["net"])
         except RuntimeError as error:
             raise TrainingError(f"The lookout {path} is of another design; move it away to begin anew.") from error
     else:
-        network = read(Path(initial) / "lookout.json", lessons.pixel).grown(**grown) if initial else Lookout()
+        network = read(Path(initial) / "lookout.json", lessons.pixel).wider(wider) if initial else Lookout()
     teacher = read(Path(blur) / "lookout.json", lessons.pixel) if blur else None
     network = network.to(memory_format=torch.channels_last).train()
     answer = answering(network, "cpu", precision or "float32")
@@ -70,8 +69,7 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
     if kept:
         optimiser.load_state_dict(kept["opt"])
         step = kept["step"]
-    design = {name: getattr(network, name) for name in ("widths", "strides", "planes")}
-    begun_as = {"design": design, **grown, "taught_blur": bool(blur)}
+    begun_as = {"widths": network.widths, "wider": wider, "taught_blur": bool(blur)}
     lessons.restart((config.seed, step))
     begun = time.monotonic()
     while step < steps:
@@ -92,14 +90,14 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
     return network.eval()
 
 
-def run(config, work, pool_folder, out, report=print, steps=None, initial=None, precision=None, wider=0, deeper=0, blur=None):
+def run(config, work, pool_folder, out, report=print, steps=None, initial=None, precision=None, wider=0, blur=None):
     """Teach (`learn`), write `lookout.json`, and name it in the package's description, which must be there."""
     import yaml
 
     out = Path(out)
     low = fields(config, pool_folder)
     lessons = Lessons(low, *drawings(config, low.shape[1]), config.optics.input.pixel, config.camera)
-    network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report, initial, precision, wider, deeper, blur)
+    network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report, initial, precision, wider, blur)
     text = json.dumps(as_json(network.fold(), config.optics.input.pixel), ensure_ascii=False) + "\n"
     put(out / "lookout.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
     with writing(out / "rdf.yaml"):
