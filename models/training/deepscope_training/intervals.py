@@ -7,15 +7,20 @@ from . import metrics
 INTERVALS = (0.5, 0.8, 0.95)
 
 
+def level(target):
+    """Above which a pixel of the picture `target` is signal: a tenth of its range."""
+    return np.percentile(target, 0.1) + 0.1 * metrics.value_range(target)
+
+
 def coverage(answers, specimens):
-    """Share of signal pixels (above a tenth of the target's range) inside the Laplace INTERVALS. answers: {photons: [(image, scale, target)]}; one row for each
+    """Share of signal pixels (above the target's `level`) inside the Laplace INTERVALS. answers: {photons: [(image, scale, target)]}; one row for each
     photon level and interval, labelled `specimens`, with the number of pictures that had signal (cases)."""
     rows = []
     for photons, given in answers.items():
         for interval in INTERVALS:
             inside, weight = [], []
             for image, scale, target in given:
-                signal = target > np.percentile(target, 0.1) + 0.1 * metrics.value_range(target)
+                signal = target > level(target)
                 if signal.any():
                     inside.append(metrics.coverage(image, scale, target, interval, signal))
                     weight.append(signal.sum())

@@ -70,11 +70,10 @@ def dissimilarity(image, target):
     return 1 - similarity[..., 5:-5, 5:-5].mean()
 
 
-def balanced(values, target):
-    """Mean of values (B, 1, Y, X), in which a pixel of structure (above a tenth of its target's range) counts four times as much as one of ground: most are ground, and an
-    error learned from them alone is too small where it matters. Every pixel of structure counts alike, whichever picture it lies in, as in `intervals.coverage`."""
-    low, high = target.amin((1, 2, 3), keepdim=True), target.amax((1, 2, 3), keepdim=True)
-    return (values * torch.where(target > low + 0.1 * (high - low), 2.0, 0.5)).mean()
+def balanced(values, signal, worth=4):
+    """Mean of values (B, 1, Y, X), in which a pixel of `signal` (bool) counts `worth` times as much as one of ground: most are ground, and an error learned from them
+    alone is too small where it matters. Every pixel of signal counts alike, whichever picture it lies in, as in `intervals.coverage`."""
+    return (values * torch.where(signal, worth**0.5, worth**-0.5)).mean()
 
 
 def misjudged(error, scale):
@@ -102,7 +101,8 @@ def loss(output, target, given, training, pixel):
     coarse, coarse_reference = (gaussian_blur(of, training.consistency_sigma / pixel) for of in (difference, reference))
     consistency = size_error(coarse, coarse_reference, power)
     structure = structure_error(difference, reference, target, power)
-    judgement = balanced(misjudged(difference.detach(), scale), target)
+    low, high = (of((1, 2, 3), keepdim=True) for of in (target.amin, target.amax))
+    judgement = balanced(misjudged(difference.detach(), scale), target > low + 0.1 * (high - low))
     total = training.error * error + training.structure * structure
     total = total + training.consistency * consistency + training.scale * judgement
     parts = {"error": error, "structure": structure, "consistency": consistency, "scale": judgement, "l1": difference.abs().mean()}

@@ -16,6 +16,9 @@ from deepscope_training.refocus import baselines, batches, beads, checks, descri
 from . import small, small_refocus
 
 
+SIGNAL = torch.tensor(0.3)  # above which a pixel of a target is signal
+
+
 def network(dpm="early", seed=0):
     torch.manual_seed(seed)
     made = networks.build(small_refocus.config(dpm))
@@ -44,7 +47,7 @@ class Examples(unittest.TestCase):
         entry["widefield"][:, :24] *= 2  # so that percentiles differ
         settings = dataclasses.replace(config, camera=dataclasses.replace(config.camera, photons=[800.0, 800.0], eight_bit=0.0, hot_pixels=0.0))
         for seed in range(8):
-            raw, dpm, target = batches.example(settings, entry, torch.Generator().manual_seed(seed), 48)
+            raw, dpm, target, _ = batches.example(settings, entry, torch.Generator().manual_seed(seed), 48)
             d = float(dpm[0, 0]) * 10
             self.assertTrue((dpm == dpm[0, 0]).all())
             bright = target > target.mean()
@@ -54,6 +57,16 @@ class Examples(unittest.TestCase):
     def ratios(self, entry):
         places = entry["positions"]
         return [(round(float(places[j] - places[i]), 3), (j + 1) / (i + 1)) for i in range(2) for j in range(4)]
+
+    def test_what_is_signal_follows_from_the_whole_picture_and_not_from_the_patch(self):
+        """A tenth of the target's range, in whichever corner the patch lies and however its numbers are scaled."""
+        config = small_refocus.config()
+        entry = fields.make(config, 0)
+        found = [batches.example(config, entry, torch.Generator().manual_seed(4), patch) for patch in (48, 16)]
+        (_, _, whole, level), (_, _, part, same) = found
+        torch.testing.assert_close(level, same)
+        self.assertAlmostEqual(float(level), intervals.level(whole.numpy()), places=5)
+        self.assertNotAlmostEqual(float(level), intervals.level(part.numpy()), places=3)
 
     def test_batches_repeat(self):
         config = small_refocus.config()
@@ -114,7 +127,7 @@ class Loss(unittest.TestCase):
 
         def error(size, unit):
             answer = lambda raw, dpm: torch.cat([(target + size * noise) * unit, 1 + 0 * raw], 1)  # noqa: E731
-            return losses.loss(config, answer, (target, target, target * unit))[1]["error"]
+            return losses.loss(config, answer, (target, target, target * unit, SIGNAL))[1]["error"]
 
         self.assertAlmostEqual(error(0.4, 1) - error(0.2, 1), math.log(2), places=2)
         self.assertAlmostEqual(error(0.4, 1), error(0.4, 50), places=1)
@@ -128,7 +141,7 @@ class Loss(unittest.TestCase):
 
         def error(answer, given):
             made = lambda raw, dpm: torch.cat([answer, 1 + 0 * raw], 1)  # noqa: E731
-            return losses.loss(config, made, (given, target, target))[1]["error"]
+            return losses.loss(config, made, (given, target, target, SIGNAL))[1]["error"]
 
         self.assertAlmostEqual(error(target + 0.2 * wrong, target + 0.2 * wrong), 0, places=2)
         self.assertAlmostEqual(error(target + 0.4 * wrong, target + 0.2 * wrong), 0.828, places=2)
@@ -143,7 +156,7 @@ class Loss(unittest.TestCase):
             config = small_refocus.config(floor=0.0, border=0, power=0.5, absolute=absolute)
             answer = lambda value: lambda raw, dpm: torch.cat([value + 0 * raw, 1 + 0 * raw], 1)  # noqa: E731
             values = [0.0, 0.05, 0.1, 0.2, 0.5]
-            return min(values, key=lambda value: losses.loss(config, answer(value), (1 - target, target, target))[1]["error"])
+            return min(values, key=lambda value: losses.loss(config, answer(value), (1 - target, target, target, SIGNAL))[1]["error"])
 
         self.assertEqual((best(1.0), best(0.0)), (0.0, 0.1))
 
@@ -154,7 +167,7 @@ class Loss(unittest.TestCase):
         spoiled[..., :4] = 99
 
         def told(image):
-            return losses.loss(config, lambda raw, dpm: torch.cat([image, 1 + 0 * raw], 1), (target, target, target))[1]["error"]
+            return losses.loss(config, lambda raw, dpm: torch.cat([image, 1 + 0 * raw], 1), (target, target, target, SIGNAL))[1]["error"]
 
         self.assertEqual(told(target), told(spoiled))
 
@@ -239,12 +252,12 @@ class Checks(unittest.TestCase):
         output.requires_grad_(True)
 
         def gradient(weight):
-            total, parts = losses.loss(small_refocus.config(scale=weight), lambda *_: output, (raw, None, target))
+            total, parts = losses.loss(small_refocus.config(scale=weight), lambda *_: output, (raw, None, target, SIGNAL))
             return torch.autograd.grad(total, output)[0], parts["scale"]
 
         edge = small_refocus.config().training.border
         inner = np.s_[..., edge : 32 - edge, edge : 32 - edge]
-        judged = common.balanced(common.misjudged((target - output[:, :1].detach())[inner], output[:, 1:][inner]), target[inner])
+        judged = common.balanced(common.misjudged((target - output[:, :1].detach())[inner], output[:, 1:][inner]), target[inner] > SIGNAL, losses.WORTH["widefield"])
         (with_it, said), (without, _) = gradient(1.0), gradient(0.0)
         self.assertAlmostEqual(said, float(judged.detach()), places=6)
         torch.testing.assert_close(with_it[:, 1], torch.autograd.grad(judged, output)[0][:, 1])

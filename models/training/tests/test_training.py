@@ -246,15 +246,15 @@ class Batches(unittest.TestCase):
         image, target = batches.photograph(low, torch.full((64, 64), 0.7), 0.5, config.camera, torch.Generator().manual_seed(3), photons=5000)
         self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.01)
 
-    def test_a_pixel_of_structure_judges_the_error_like_four_of_ground(self):
+    def test_a_pixel_of_signal_judges_the_error_like_so_many_of_ground(self):
         """Whichever picture it lies in: a crew, whose members have some of the pictures each, learns the same."""
-        target = torch.zeros(2, 1, 10, 10)
-        target[0, :, 0, :5], target[1, :, :5] = 1, 1000.0  # five and fifty pixels of structure of a hundred each
-        structure = (target > 0).float()
-        of_structure, of_ground = (float(losses.balanced(part, target)) for part in (structure, 1 - structure))
-        self.assertAlmostEqual(of_structure / 55, 4 * of_ground / 145, places=6)
-        apart = [float(losses.balanced(structure[i : i + 1], target[i : i + 1])) for i in (0, 1)]
-        self.assertAlmostEqual(of_structure, np.mean(apart), places=6)
+        signal = torch.zeros(2, 1, 10, 10, dtype=torch.bool)
+        signal[0, :, 0, :5], signal[1, :, :5] = True, True  # five and fifty of a hundred pixels
+        for worth in (4, 30):
+            of_signal, of_ground = (float(losses.balanced(part.float(), signal, worth)) for part in (signal, ~signal))
+            self.assertAlmostEqual(of_signal / 55, worth * of_ground / 145, places=5)
+            apart = [float(losses.balanced(signal[i : i + 1].float(), signal[i : i + 1], worth)) for i in (0, 1)]
+            self.assertAlmostEqual(of_signal, np.mean(apart), places=5)
 
     def test_a_part_photographed_alone_shows_the_same_place_in_both_pictures_and_is_as_bright_as_a_field(self):
         low = torch.arange(64.0).repeat(64, 1) + 100 * torch.arange(64.0)[:, None]
@@ -302,7 +302,8 @@ class Batches(unittest.TestCase):
         generator = torch.Generator().manual_seed(6)
         output, target, given = (torch.rand(2, n, 32, 32, generator=generator) + 0.1 for n in (2, 1, 1))
         output.requires_grad_(True)
-        judged = losses.balanced(losses.misjudged(target - output[:, :1], output[:, 1:]), target)
+        least, most = (torch.tensor([float(of(one)) for one in target])[:, None, None, None] for of in (torch.min, torch.max))
+        judged = losses.balanced(losses.misjudged(target - output[:, :1], output[:, 1:]), target > 0.9 * least + 0.1 * most)
         training = dataclasses.replace(config.training, error=0.0, structure=0.0, consistency=0.0, ssim=0.0, scale=1.0)
         total, parts = losses.loss(output, target, given, training, 0.3)
         self.assertAlmostEqual(parts["scale"], float(judged.detach()), places=6)

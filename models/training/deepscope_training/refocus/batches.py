@@ -1,9 +1,9 @@
 """Examples: a photograph at one focus of a pool entry, a uniform map of distances, and the same specimen seen at that distance."""
 
-
 import numpy as np
 import torch
 
+from .. import intervals
 from ..camera import photograph
 from ..normalisation import log_uniform, normalise, uniform
 
@@ -20,7 +20,8 @@ def choose(positions, inputs, reach, generator):
 
 
 def example(config, entry, generator, patch):
-    """A normalised, jittered, turned crop: raw and target (1, patch, patch), and their distance, dpm (1, 1, 1)."""
+    """A normalised, jittered, turned crop: raw and target (1, patch, patch), and their distance, dpm, and above which a pixel of the target is signal, by the
+    whole picture (both (1, 1, 1))."""
     data, positions = config.data, entry["positions"]
     source, wanted = choose(positions, int(entry["inputs"]), data.reach, generator)
     seen, true = (torch.from_numpy(entry[name][i].astype(np.float32)) for name, i in (("widefield", source), (data.target, wanted)))
@@ -33,6 +34,7 @@ def example(config, entry, generator, patch):
     gain = log_uniform(generator, 1 / span, span)
     shift = config.normalisation.offset_jitter * uniform(generator, -1, 1)
     pair = torch.stack([image, (target - offset) / scale]) * gain + shift
+    signal = torch.full((1, 1, 1), float(intervals.level(pair[1].numpy())))
     room = pair.shape[-1] - patch
     y, x = (int(torch.randint(0, room + 1, (), generator=generator)) for _ in range(2))
     pair = pair[:, y : y + patch, x : x + patch]
@@ -40,7 +42,7 @@ def example(config, entry, generator, patch):
     pair = torch.rot90(pair, turns, (1, 2))
     pair = pair.flip(2) if flip else pair
     dpm = torch.full((1, 1, 1), float(positions[wanted] - positions[source]) / UNIT)
-    return pair[:1], dpm, pair[1:]
+    return pair[:1], dpm, pair[1:], signal
 
 
 def parts(examples):
@@ -48,7 +50,7 @@ def parts(examples):
 
 
 def batch(config, fields, first, last, number, rank=0, size=1):
-    """Batch `number` from entries first…last-1: raw and target (B, 1, patch, patch) and dpm (B, 1, 1, 1), of which member `rank` of `size` takes its part."""
+    """Batch `number` from entries first…last-1: raw and target (B, 1, patch, patch), dpm and signal (B, 1, 1, 1), of which member `rank` of `size` takes its part."""
     training = config.training
     seed = config.seed * 1_000_003 + number
     chosen = torch.randint(first, last, (training.batch,), generator=torch.Generator().manual_seed(seed)).tolist()

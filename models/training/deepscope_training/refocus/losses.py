@@ -9,6 +9,10 @@ import torch
 from ..losses import NEIGHBOURHOOD, balanced, felt, gaussian_blur, misjudged
 
 
+#: How many pixels of ground one of signal counts for when the second head learns: about as many as there are for each, in the pool of each target.
+WORTH = {"widefield": 4, "confocal": 30}
+
+
 def relative(error, target, floor, least):
     """Two errors of each example, over the target's standard deviation plus `least` of the image: mean absolute and RMS; both (B,)."""
     deviation = target.std((1, 2, 3)) + least
@@ -33,12 +37,12 @@ def structure_error(error, reference, target, floor, power, least):
 
 
 def loss(config, network, tensors, adversary=None):
-    """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X).
+    """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X), and above which a pixel of the target is signal, (B, 1, 1, 1).
 
     error: what is felt of the mean absolute (its share is `absolute`) and of the RMS error. structure: near fine detail. scale: how
     wrongly the error is told (`misjudged`, `balanced`), in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
     """
-    raw, dpm, target = tensors
+    raw, dpm, target, signal = tensors
     training, edge = config.training, config.training.border
     output, target, given = (v[..., edge : v.shape[-2] - edge, edge : v.shape[-1] - edge] for v in (network(raw, dpm), target, raw))
     image, scale = output[:, :1], output[:, 1:]
@@ -47,7 +51,7 @@ def loss(config, network, tensors, adversary=None):
     shares = (training.absolute, 1 - training.absolute)
     error = sum(share * felt(size, easiest(other), training.power) for share, size, other in zip(shares, sizes, others)).mean()
     structure = structure_error(difference, reference, target, training.floor, training.power, training.least)
-    judgement = balanced(misjudged(difference.detach(), scale), target)
+    judgement = balanced(misjudged(difference.detach(), scale), target > signal, WORTH[config.data.target])
     total = error + training.structure * structure + training.scale * judgement
     parts = {"error": error, "structure": structure, "scale": judgement, "l1": sizes[0].mean()}
     parts = {name: float(value.detach()) for name, value in parts.items()}
