@@ -9,17 +9,14 @@ from . import states
 from .errors import TrainingError
 
 
-def weights(path, network, smaller=False):
-    """Begin `network` with the weights of `path`, a checkpoint or the folder of a package. smaller: they may be those of a smaller one, where the network can
-    `grow`. Returns what the package says of it: {package, step}."""
+def weights(path, network):
+    """Begin `network` with the weights of `path`, a checkpoint or the folder of a package. Returns what the package says of it: {package, step}."""
     path = Path(path)
-    growing = smaller and hasattr(network, "grow")
-    values, origin = of_package(path, network, growing) if path.is_dir() else of_checkpoint(path)
+    values, origin = of_package(path, network) if path.is_dir() else of_checkpoint(path)
     try:
-        (network.grow if growing else network.load_state_dict)(values)
+        network.load_state_dict(values)
     except RuntimeError as error:
-        fitting = "of the same 'network' section, or of a smaller one" if growing else "of the same 'network' section"
-        raise TrainingError(f"The weights of {path} do not fit this network; begin with one {fitting}.") from error
+        raise TrainingError(f"The weights of {path} do not fit this network; begin with one of the same 'network' section.") from error
     return origin
 
 
@@ -30,9 +27,8 @@ def of_checkpoint(path):
     return state["network"], {"package": state["config"]["name"], "step": state["step"]}
 
 
-def of_package(folder, network, smaller=False):
-    """The initialisers of model.onnx that carry the names of `network`'s parameters: of all, or of as many as a smaller network has. An export that folds
-    them (batch normalisation) keeps no such names."""
+def of_package(folder, network):
+    """The initialisers of model.onnx that carry the names of `network`'s parameters. An export that folds them (batch normalisation) keeps no such names."""
     try:
         import onnx
         from onnx import numpy_helper
@@ -47,14 +43,6 @@ def of_package(folder, network, smaller=False):
     found = {tensor.name: torch.from_numpy(numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
     wanted = network.state_dict()
     missing = [name for name in wanted if name not in found]
-    if missing and not (smaller and len(missing) < len(wanted)):
+    if missing:
         raise TrainingError(f"The network of {folder} has no weights named {missing[0]}: it is another network, or its export has changed them. Begin with a checkpoint.")
-    return {name: found[name] for name in wanted if name in found}, origin
-
-
-def lay(small, weight, across=False):
-    """Lay the weights `small` of a smaller layer into those of a larger one, in place: its outputs then listen to nothing else, and further ones stay as they are.
-    across: weights are inputs × outputs, as those of transposed convolutions."""
-    own = slice(small.shape[1 if across else 0])
-    weight[(slice(None), own) if across else own] = 0
-    weight[tuple(slice(size) for size in small.shape)] = small
+    return {name: found[name] for name in wanted}, origin

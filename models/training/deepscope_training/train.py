@@ -133,7 +133,7 @@ def run(config, folder, pool_folder, minutes=None, steps=None, grow=True, report
         if rank == 0:
             report(f"Going on from step {step}.")
     elif initial:
-        began = beginnings.weights(initial, network, smaller=True)
+        began = beginnings.weights(initial, network)
     precision = precision or before or "float32"
     kept_precision = coarser(before or precision, precision)
     answer = answering(network, device, precision)

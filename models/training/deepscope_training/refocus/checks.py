@@ -9,7 +9,7 @@ from ..scene import STEP_Z
 from . import beads, fields, heldout, observe, predict
 
 EMPTY_FROM = 3.0  # µm from the next bead
-SEEN, LOOKS = 100, 2  # fresh specimens of the training's families for `intervals.coverage`, and at how many distances each is looked at
+SEEN = 200  # fresh specimens of the training's families for `intervals.coverage`; of fewer, a handful decides
 EDGE = 16  # pixels at the border of a field that are left out
 NEAR_Z, NEAR_XY = 2.0, 0.8  # µm: a spot this near to a true point is true
 SPOT = 0.15  # of the target's range: what stands out by so much is a spot

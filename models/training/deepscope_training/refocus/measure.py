@@ -97,9 +97,9 @@ def shuffled(config, network, named, report):
 
 
 def entries_seen(config, network, report):
-    """Answers on fresh specimens of the training's families by photon level, at several random distances each, for `coverage`."""
+    """Answers on fresh specimens of the training's families by photon level, each at a random distance, for `coverage`."""
     answers, generator = {}, torch.Generator().manual_seed(3)
-    for entry in (entry for entry in observe.seen(config, checks.SEEN) for _ in range(checks.LOOKS)):
+    for entry in observe.seen(config, checks.SEEN):
         source, wanted = batches.choose(entry["positions"], int(entry["inputs"]), config.data.reach, generator)
         seen, true = (torch.from_numpy(entry[k][i].astype(np.float32)) for k, i in (("widefield", source), (config.data.target, wanted)))
         distance = float(entry["positions"][wanted] - entry["positions"][source])

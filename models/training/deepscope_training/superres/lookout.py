@@ -15,7 +15,6 @@ from torch import nn
 from torch.nn import functional
 
 from ..errors import TrainingError
-from ..initial import lay
 
 STRIDE = 8  # camera pixels along a place
 STRIDES = (1, 2, 1, 2, 1, 1)  # of the 3 × 3 convolutions
@@ -64,10 +63,12 @@ class Lookout(nn.Module):
         found = Lookout(folded=True, widths=[width + more for width in self.widths])
         with torch.no_grad():
             for wide, layer in zip([*found.layers, found.head], [*self.layers, self.head]):
+                outputs, inputs = layer.weight.shape[:2]
                 nn.init.kaiming_normal_(wide.weight)
+                wide.weight[:outputs] = 0
+                wide.weight[:outputs, :inputs] = layer.weight
                 wide.bias.zero_()
-                lay(layer.weight, wide.weight)
-                lay(layer.bias, wide.bias)
+                wide.bias[:outputs] = layer.bias
         return found.eval()
 
 

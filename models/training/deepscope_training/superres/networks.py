@@ -7,17 +7,12 @@ the residual makes it do nothing where nothing is known), and the Laplace scale 
 intervals instead of the likelihood, `losses.misjudged`). The path to the image has no bias, so brightness times a means output times a (Mohan et al. 2020).
 """
 
-import re
-
 import torch
 from torch import nn
-
-from ..initial import lay
 
 SCALE_UNIT, SCALE_FLOOR = 0.1, 1e-3
 SCALE_WIDTH = 16
 STEM = 8  # taps of the first convolution: wide enough to undo the input's blur linearly
-ADDED = re.compile(r"(encode|decode)\.\d+\.\d+\.(first|second)\.weight")  # what a further block of a level brings
 TIMID = 0.1  # corrections begin small: an untrained block passes its input on
 
 
@@ -86,22 +81,6 @@ class UNet(nn.Module):
         image = x + self.image(act(self.image_hidden(h)))
         scale = SCALE_UNIT * nn.functional.softplus(self.scale(act(self.scale_hidden(h)))) + SCALE_FLOOR
         return torch.cat([image, scale], 1)
-
-    def grow(self, values):
-        """Begin with the weights `values` of a network of this kind that is no larger, and with its answers: the channels and blocks that it
-        lacks begin at random, and nothing listens to them yet (after Chen, Goodfellow & Shlens 2016). A RuntimeError where `values` is no such network."""
-        own = self.state_dict()
-        lacking = own.keys() - values.keys()
-        larger = [name for name, small in values.items() if name not in own or any(a > b for a, b in zip(small.shape, own[name].shape))]
-        if larger or any(ADDED.fullmatch(name) is None for name in lacking):
-            raise RuntimeError(f"These weights are not of a smaller network of this kind: {[*larger, *lacking][0]}.")
-        with torch.no_grad():
-            for name, module in self.named_modules():
-                for kind, weight in module.named_parameters(prefix=name, recurse=False):
-                    if kind in values:
-                        lay(values[kind], weight, isinstance(module, nn.ConvTranspose2d) and weight.dim() > 1)
-                    elif ".second" in kind:
-                        weight.zero_()
 
     def reach(self):
         """Input pixels beyond which a pixel has no influence, rounded up to a multiple of `step`: the halo of a tile."""
