@@ -297,6 +297,7 @@ describe('the web server', () => {
     })
 
     it('that end are noticed at once', async () => {
+      server = await start({ pingMs: 600_000 }) // no ping tells it
       const { socket } = await dial({ cookie: await cookieOf(server.url), origin: origin() })
       expect(clients[0]?.caller.gone.aborted).toBe(false)
       socket.terminate()
@@ -311,6 +312,7 @@ describe('the web server', () => {
       const begun = performance.now()
       await expect.poll(() => clients[0]?.caller.gone.aborted).toBe(true)
       expect(performance.now() - begun).toBeGreaterThan(90)
+      expect(performance.now() - begun).toBeLessThan(9000) // what three pings take where nobody says how often
       expect(String(clients[0]?.caller.gone.reason)).toContain('does not answer')
     })
 

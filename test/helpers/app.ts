@@ -7,13 +7,13 @@ export interface OpenedApp extends TestPage {
   readonly app: TestHeadless
 }
 
-/** Registers the hooks; `take` is handed what they open. `timeoutMs`: see `openPage`. */
-export function withApp(take: (opened: OpenedApp) => void, timeoutMs?: number): void {
+/** Registers the hooks; `take` is handed what they open. */
+export function withApp(take: (opened: OpenedApp) => void): void {
   let app: TestHeadless | undefined
   let opened: TestPage | undefined
   beforeAll(async () => {
     app = await startTestHeadless()
-    opened = await openPage(app.url, timeoutMs)
+    opened = await openPage(app.url)
     take({ ...opened, app })
   })
   afterAll(async () => {

@@ -8,12 +8,15 @@ export interface TestPage extends AsyncDisposable {
   readonly faults: PageFaults
 }
 
-/** Opens the application at `link`. `timeoutMs`: how long the page is waited for, each time. */
-export async function openPage(link: string, timeoutMs = 30_000): Promise<TestPage> {
+/** How long a page is waited for, each time: a busy machine is no failure. */
+const patienceMs = 30_000
+
+/** Opens the application at `link`. */
+export async function openPage(link: string): Promise<TestPage> {
   const browser = await launchChromium()
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 720 }, timezoneId: 'UTC', locale: 'en-GB' })
-    page.setDefaultTimeout(timeoutMs)
+    page.setDefaultTimeout(patienceMs)
     const faults = await watchFaults(page)
     await page.goto(link)
     await page.waitForSelector('[data-testid=app][data-ready=true]')

@@ -207,7 +207,7 @@ describe('inspecting a frame', () => {
           before = await frames()
           return before === last
         },
-        { interval: 500, timeout: 10_000 },
+        { interval: 500 },
       )
       .toBe(true)
     await page.waitForTimeout(600)

@@ -295,8 +295,10 @@ describe('the end', () => {
   test('is not held up by a host that does not close', async () => {
     await running()
     recording.closing = () => new Promise(() => undefined)
+    const begun = performance.now()
     world.app.quit()
     await expect.poll(() => world.app.exitCode).toBe(0)
+    expect(performance.now() - begun).toBeLessThan(8000) // the limit where none is named
   })
 
   test('is not held up by a host that fails to close', async () => {

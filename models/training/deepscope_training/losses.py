@@ -70,9 +70,12 @@ def dissimilarity(image, target):
     return 1 - similarity[..., 5:-5, 5:-5].mean()
 
 
-def balanced(values, signal, worth=4):
+WORTH = 4  # how many pixels of ground one of signal counts for
+
+
+def balanced(values, signal, worth=WORTH):
     """Mean of values (B, 1, Y, X), in which a pixel of `signal` (bool) counts `worth` times as much as one of ground: most are ground, and an error learned from them
-    alone is too small where it matters. Every pixel of signal counts alike, whichever picture it lies in, as in `intervals.coverage`."""
+    alone is too small where it matters. Every pixel of signal counts alike, whichever picture it lies in."""
     return (values * torch.where(signal, worth**0.5, worth**-0.5)).mean()
 
 

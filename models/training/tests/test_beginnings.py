@@ -1,6 +1,7 @@
 """What a training begins with, and what is made of its end: weights of a package or a run, their mean, a second head taught anew."""
 
 import dataclasses
+import importlib.util
 import re
 import unittest
 
@@ -14,6 +15,7 @@ from deepscope_training.normalisation import normalise
 from . import small, small_refocus
 
 
+@unittest.skipUnless(importlib.util.find_spec("onnx"), "python3-onnx is not installed")
 class Beginnings(unittest.TestCase):
     """A new training begins with weights that exist already."""
 

@@ -11,7 +11,7 @@ import torch
 
 from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, train
 from deepscope_training.errors import TrainingError
-from deepscope_training.refocus import baselines, batches, beads, checks, describe, fields, losses, measure, networks, observe, predict
+from deepscope_training.refocus import baselines, batches, beads, checks, comparison, describe, fields, losses, measure, networks, observe, predict
 
 from . import small, small_refocus
 
@@ -251,17 +251,29 @@ class Checks(unittest.TestCase):
         output, target, raw = (torch.rand(2, n, 32, 32, generator=generator) + 0.1 for n in (2, 1, 1))
         output.requires_grad_(True)
 
-        def gradient(weight):
-            total, parts = losses.loss(small_refocus.config(scale=weight), lambda *_: output, (raw, None, target, SIGNAL))
+        signal = torch.tensor([0.3, 0.6])[:, None, None, None]
+
+        def gradient(weight, kind):
+            total, parts = losses.loss(small_refocus.config(target=kind, scale=weight), lambda *_: output, (raw, None, target, signal))
             return torch.autograd.grad(total, output)[0], parts["scale"]
 
         edge = small_refocus.config().training.border
         inner = np.s_[..., edge : 32 - edge, edge : 32 - edge]
-        judged = common.balanced(common.misjudged((target - output[:, :1].detach())[inner], output[:, 1:][inner]), target[inner] > SIGNAL, losses.WORTH["widefield"])
-        (with_it, said), (without, _) = gradient(1.0), gradient(0.0)
-        self.assertAlmostEqual(said, float(judged.detach()), places=6)
-        torch.testing.assert_close(with_it[:, 1], torch.autograd.grad(judged, output)[0][:, 1])
-        torch.testing.assert_close(with_it[:, 0], without[:, 0])
+        for kind, worth in (("widefield", 4), ("confocal", 30)):
+            judged = common.balanced(common.misjudged((target - output[:, :1].detach())[inner], output[:, 1:][inner]), target[inner] > signal, worth)
+            (with_it, said), (without, _) = gradient(1.0, kind), gradient(0.0, kind)
+            self.assertAlmostEqual(said, float(judged.detach()), places=6)
+            torch.testing.assert_close(with_it[:, 1], torch.autograd.grad(judged, output)[0][:, 1])
+            torch.testing.assert_close(with_it[:, 0], without[:, 0])
+
+    def test_the_two_designs_are_compared_on_the_validation_examples(self):
+        """A copy of the input is as good as the input, at every distance."""
+        config = small_refocus.config(validation_fields=3)
+        entries = [fields.make(config, index) for index in range(3)]
+        found = comparison.quality(config, Identity(), entries)
+        self.assertEqual(list(found), list(comparison.GROUPS))
+        for copy, given in (group for group in found.values() if np.ndim(group)):
+            self.assertAlmostEqual(copy, given, places=3)
 
     def test_coverage_of_laplace_noise(self):
         rng = np.random.default_rng(1)
@@ -297,15 +309,18 @@ class Measurement(unittest.TestCase):
     def test_how_well_errors_are_told_is_counted_on_fresh_specimens(self):
         """Every picture is that of its target, at each level of light, and no specimen is one that the pool could hold."""
         config, asked = small_refocus.config(), []
+        config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, photons=[50, 5000]))
         drawn = fields.make
         with mock.patch.object(checks, "SEEN", 2), mock.patch.object(fields, "make", lambda *of: (asked.append(of[1]), drawn(*of))[1]):
             answers = measure.entries_seen(config, Identity(), small.silent)
-        self.assertEqual(len(asked), 2)
+        self.assertEqual(len(set(asked)), 2)
         self.assertGreater(min(asked), 1_000_000)
         self.assertEqual({photons: len(given) for photons, given in answers.items()}, {photons: 2 for photons in config.evaluation.photons})
-        for image, scale, target in answers[config.evaluation.photons[0]]:
+        for image, scale, target in answers[5000]:
             self.assertEqual((image.shape, scale.shape), (target.shape, target.shape))
             self.assertGreater(np.corrcoef(image.ravel(), target.ravel())[0, 1], 0.2)  # the same place of the same specimen, if not the same plane
+        for (_, _, dim), (_, _, bright) in zip(*answers.values()):
+            self.assertGreater(np.ptp(bright), 20 * np.ptp(dim))
 
     def test_prediction_returns_to_the_units_of_the_input(self):
         image = 300 + 50 * torch.rand(30, 41)

@@ -4,7 +4,6 @@ import concurrent.futures
 import contextlib
 import dataclasses
 import errno
-import importlib.util
 import io
 import multiprocessing
 import subprocess
@@ -184,7 +183,6 @@ class Interruption(unittest.TestCase):
             pool.Pool(self.pool)[3]
 
 
-@unittest.skipUnless(importlib.util.find_spec("onnx"), "python3-onnx is not installed")
 class Command(unittest.TestCase):
     def test_evaluation_without_a_checkpoint_is_one_sentence(self):
         heard = io.StringIO()

@@ -73,7 +73,7 @@ def depth_of_field(rows):
 def looked_at(rows):
     """How many pictures of the training's families the coverage was counted on, in a sentence."""
     cases = next((r["cases"] for r in rows if r["specimens"] == "seen families" and "cases" in r), None)
-    return f" Of the training's families: {cases} pictures of as many fresh specimens, at distances drawn at random." if cases else ""
+    return f" Of the training's families: {cases} pictures that hold signal, of fresh specimens, at distances drawn at random." if cases else ""
 
 
 def adversary(config, shipped, rows):

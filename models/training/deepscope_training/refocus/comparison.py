@@ -34,7 +34,7 @@ def quality(config, network, fields):
     found = {group: [] for group in GROUPS}
     with torch.no_grad():
         made = torch.cat([network(raw, dpm)[:, :1] for raw, dpm in zip(tensors[0].split(8), tensors[1].split(8))])
-    for raw, dpm, target, image in zip(*tensors, made):
+    for raw, dpm, target, _, image in zip(*tensors, made):
         distance = abs(float(dpm[0, 0, 0])) * batches.UNIT
         for low, high in GROUPS:
             if low <= distance < high:
