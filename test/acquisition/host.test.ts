@@ -154,7 +154,7 @@ describe('a network that fails', () => {
     await captures.connect('demo')
     await control.setLight(control.state.value.light?.channels[0]?.id ?? '', { on: true, level: 30 })
     await captures.startLive()
-    await expect.poll(() => live.newest, { timeout: 60_000 }).not.toBeNull()
+    await expect.poll(() => live.newest).not.toBeNull()
     const devices = () => {
       const { stage, focus, light, devices: list } = control.state.value
       return { stage, focus, light, problems: list.map(({ problem }) => problem) }
@@ -162,14 +162,14 @@ describe('a network that fails', () => {
     const before = devices()
     const job = jobs.start({ path, temporary: false, name: 'stack.ome.tif', pixelSizeUm: null, model: 'greedy' })
     const state = () => jobs.state.value.find(({ id }) => id === job)
-    await expect.poll(() => state()?.status, { timeout: 60_000 }).toBe('failed')
+    await expect.poll(() => state()?.status).toBe('failed')
     const seen = live.newest?.metadata.frame ?? 0
     expect(state()?.problem).toMatch(/not enough memory to run the network "Test network greedy" .*smaller image/)
     expect(await readdir(join(data.state.value.folder, 'enhanced'))).toEqual([])
     expect(devices()).toEqual(before)
-    await expect.poll(() => live.newest?.metadata.frame, { timeout: 60_000 }).toBeGreaterThan(seen + 2)
+    await expect.poll(() => live.newest?.metadata.frame).toBeGreaterThan(seen + 2)
     expect(live.state.value.problem).toBeNull()
-    await expect.poll(() => inference.state.value, { timeout: 60_000 }).toMatchObject({ status: 'ready', restarts: 1 })
+    await expect.poll(() => inference.state.value).toMatchObject({ status: 'ready', restarts: 1 })
     // Other work may keep the machine busy.
   }, 180_000)
 })

@@ -45,7 +45,7 @@ describe('the guardian', () => {
     const args = [program.path, guardian.path, stage.path, '9600', light.path, '57600']
     host = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] })
     if (host.stdout) createInterface({ input: host.stdout }).on('line', (line) => said.push(line))
-    await until(() => said.includes('moving'), 10_000)
+    await until(() => said.includes('moving'), 60_000)
     expect(await light.state()).toEqual({ B: 80 })
   })
   afterEach(async () => {
@@ -84,7 +84,7 @@ describe('the guardian', () => {
     await ended(host)
     await until(() => light.log.some(({ time, line }) => time >= died && line === 'CSF'), LIMIT_MS)
     await until(() => stage.log.some(({ time, line }) => time >= died && line === '\\'), LIMIT_MS)
-    await until(() => !alive(second), 10_000) // that it leaves is tidiness: the ports are safe already
+    await until(() => !alive(second), 60_000) // that it leaves is tidiness: the ports are safe already
   })
 
   it('leaves at once, writing nothing, when the host says goodbye', async () => {

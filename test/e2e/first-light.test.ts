@@ -49,10 +49,10 @@ describe('first light', () => {
     await page.getByTestId('enhance-toggle').click()
     // Of a frame exposed after the stage came to rest, however late the pictures are.
     const settled = Date.now() + 500
-    await expect.poll(() => live().newestEnhanced?.source.metadata.time ?? 0, { timeout: 60_000 }).toBeGreaterThan(settled)
+    await expect.poll(() => live().newestEnhanced?.source.metadata.time ?? 0).toBeGreaterThan(settled)
     // On screen it says what it is, and stays there while the host's state goes on changing.
     const badge = page.getByRole('link', { name: /made by a network/i })
-    await badge.waitFor({ timeout: 60_000 })
+    await badge.waitFor()
     const enhanced = live().newestEnhanced!
     // Optics, network and a browser without a GPU share two cores: a pause leaves them to the comparison.
     await page.getByTestId('live-toggle').click()
@@ -68,9 +68,9 @@ describe('first light', () => {
     expect(enhancedDecibel).toBeGreaterThan(rawDecibel + 1)
   })
 
-  it('snaps raw and enhanced, and reopens both in Sessions', { timeout: 120_000 }, async () => {
+  it('snaps raw and enhanced, and reopens both in Sessions', async () => {
     await page.getByTestId('snap').click()
-    await expect.poll(() => app.host.parts.data.sessions.value.length, { timeout: 60_000 }).toBe(2)
+    await expect.poll(() => app.host.parts.data.sessions.value.length).toBe(2)
     await page.getByTestId('nav-sessions').click()
     const rows = page.getByTestId('session-row')
     await expect.poll(() => rows.count()).toBe(2)
@@ -78,21 +78,19 @@ describe('first light', () => {
     await page.waitForSelector('[data-testid="viewer"][data-frames]:not([data-frames="0"])')
   })
 
-  it('records every frame and goes on recording while the window reloads', { timeout: 120_000 }, async () => {
+  it('records every frame and goes on recording while the window reloads', async () => {
     await page.getByTestId('nav-live').click()
     await page.getByTestId('live-toggle').click()
     await page.getByTestId('record').click()
     const recording = () => app.host.parts.recorder.state.value
-    await expect.poll(() => recording().frames, { timeout: 30_000 }).toBeGreaterThan(5)
+    await expect.poll(() => recording().frames).toBeGreaterThan(5)
     await page.reload()
     const atReload = recording().frames
-    await expect.poll(() => recording().frames, { timeout: 30_000 }).toBeGreaterThan(atReload + 5)
+    await expect.poll(() => recording().frames).toBeGreaterThan(atReload + 5)
     await page.getByTestId('record').click()
-    await expect.poll(() => recording().recording, { timeout: 30_000 }).toBe(false)
+    await expect.poll(() => recording().recording).toBe(false)
     expect(recording().problem).toBeNull()
-    await expect
-      .poll(() => app.host.parts.data.sessions.value.find(({ kind }) => kind === 'recording'), { timeout: 30_000 })
-      .toMatchObject({ complete: true })
+    await expect.poll(() => app.host.parts.data.sessions.value.find(({ kind }) => kind === 'recording')).toMatchObject({ complete: true })
   })
 
   it('stops motion and light with Escape', async () => {

@@ -15,7 +15,7 @@ withApp((opened) => {
   ;({ app, page, faults } = opened)
 })
 
-it('the dialog says what the network tells, and does not ask for what only pictures need', { timeout: 60_000 }, async () => {
+it('the dialog says what the network tells, and does not ask for what only pictures need', async () => {
   const { side, data } = await mitochondria()
   await page.getByTestId('nav-files').click()
   const chooser = page.waitForEvent('filechooser')
@@ -28,7 +28,7 @@ it('the dialog says what the network tells, and does not ask for what only pictu
   expect(await page.getByTestId('enhance-takes').count()).toBe(0)
 })
 
-it('and the place is named with every probability, beside the picture and its evidence', { timeout: 120_000 }, async () => {
+it('and the place is named with every probability, beside the picture and its evidence', async () => {
   await page.getByTestId('enhance-start').click()
   await page.getByTestId('places-answer').waitFor({ timeout: 90_000 })
   expect(await page.getByTestId('places-answer').innerText()).toMatch(/^mitochondria, (over )?\d+ %$/)
@@ -46,7 +46,7 @@ it('and the place is named with every probability, beside the picture and its ev
   await page.getByText('Probability of the named class').waitFor({ state: 'attached' })
 })
 
-it('a captured session goes the same way, window by window; one that a network made is refused', { timeout: 120_000 }, async () => {
+it('a captured session goes the same way, window by window; one that a network made is refused', async () => {
   const { captures, data, jobs } = app.host.parts
   await captures.connect('demo')
   await captures.snap(true)
@@ -66,7 +66,7 @@ it('a captured session goes the same way, window by window; one that a network m
   await page.getByTestId('enhance-model').selectOption('localization')
   await page.getByTestId('enhance-start').click()
   await expect.poll(() => jobs.state.value.length).toBe(2)
-  await expect.poll(() => jobs.state.value.at(-1)?.status, { timeout: 60_000 }).toBe('done')
+  await expect.poll(() => jobs.state.value.at(-1)?.status).toBe('done')
   const job = jobs.state.value.at(-1)
   expect(job).toMatchObject({ file: raw?.name, model: 'localization', answer: expect.stringMatching(/ of \d+ windows$/) })
   await page.getByTestId('places-window').waitFor()

@@ -22,7 +22,7 @@ describe.skipIf(!there)(`unet2d_nuclei_broad in the window${there ? '' : absent}
     ;({ app, page, faults } = opened)
   })
 
-  it('comes in as a zip that is dropped on the window, and passes its own test', { timeout: 120_000 }, async () => {
+  it('comes in as a zip that is dropped on the window, and passes its own test', async () => {
     const names = (await readdir(nuclei)).filter((name) => !/^(invalid|v0_4_0|expand)|\.(py|pt|zip)$/.test(name))
     const entries = await Promise.all(names.map(async (name) => ({ name, data: await readFile(join(nuclei, name)) })))
     const zip = makeZip(entries.map((each) => (each.name === 'bioimageio.yaml' ? { ...each, name: 'rdf.yaml' } : each)))
@@ -32,9 +32,9 @@ describe.skipIf(!there)(`unet2d_nuclei_broad in the window${there ? '' : absent}
       return transfer
     }, zip.toString('base64'))
     for (const type of ['dragenter', 'dragover', 'drop']) await page.dispatchEvent('body', type, { dataTransfer: data })
-    await expect.poll(() => page.url(), { timeout: 60_000 }).toContain('/models/nuclei')
+    await expect.poll(() => page.url()).toContain('/models/nuclei')
     await page.getByTestId('model-test-run').click()
-    await expect.poll(() => page.getByTestId('model-test-verdict').getAttribute('data-passed'), { timeout: 60_000 }).toBe('true')
+    await expect.poll(() => page.getByTestId('model-test-verdict').getAttribute('data-passed')).toBe('true')
   })
 
   it('runs on an image that is chosen in the window, and its result is shown and written', { timeout: 180_000 }, async () => {

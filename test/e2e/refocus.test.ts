@@ -29,7 +29,7 @@ async function makePicture(): Promise<string> {
   return path
 }
 
-it('the dialog asks a network that refocuses for its surfaces, and no other', { timeout: 60_000 }, async () => {
+it('the dialog asks a network that refocuses for its surfaces, and no other', async () => {
   await page.getByTestId('nav-files').click()
   const chooser = page.waitForEvent('filechooser')
   await page.getByTestId('choose-files').click()
@@ -41,7 +41,7 @@ it('the dialog asks a network that refocuses for its surfaces, and no other', { 
   expect(await page.getByTestId('refocus-fromUm').inputValue()).toBe('-10')
 })
 
-it('and makes a stack of them, judged, from the one picture', { timeout: 120_000 }, async () => {
+it('and makes a stack of them, judged, from the one picture', async () => {
   for (const [field, value] of [
     ['fromUm', '-4'],
     ['toUm', '4'],
@@ -63,7 +63,7 @@ it('and makes a stack of them, judged, from the one picture', { timeout: 120_000
   expect(job?.verdict).not.toBeNull()
 })
 
-it('of which every surface can be looked at, with its own verdict, and inspected', { timeout: 120_000 }, async () => {
+it('of which every surface can be looked at, with its own verdict, and inspected', async () => {
   const bar = page.getByTestId('surface-slider')
   await bar.getByRole('slider').focus()
   const shownAt = async (key: string, distance: string) => {

@@ -9,7 +9,7 @@ export interface TestPage extends AsyncDisposable {
 }
 
 /** How long a page is waited for, each time: a busy machine is no failure. */
-const patienceMs = 30_000
+const patienceMs = 60_000
 
 /** Opens the application at `link`. */
 export async function openPage(link: string): Promise<TestPage> {

@@ -75,7 +75,7 @@ interface Tensor {
   readonly axes: { type: string; size?: unknown }[]
 }
 
-async function until(inference: RunningInference, wanted: (state: InferenceState) => boolean, limitMs = 10_000): Promise<number> {
+async function until(inference: RunningInference, wanted: (state: InferenceState) => boolean, limitMs = 60_000): Promise<number> {
   const begun = performance.now()
   while (!wanted(inference.state.value)) {
     if (performance.now() - begun > limitMs) throw new Error(`still ${JSON.stringify(inference.state.value)}`)

@@ -46,9 +46,7 @@ async function next(camera: Awaited<ReturnType<typeof open>>, accept: (frame: Fr
 const most = (data: Frame['data']) => (data as Uint16Array).reduce((top, value) => Math.max(top, value), 0)
 
 describe('the simulated camera', () => {
-  it('delivers frames from 0 with everything that is known about them, and is dark when the light goes off', {
-    timeout: 60_000,
-  }, async () => {
+  it('delivers frames from 0 with everything that is known about them, and is dark when the light goes off', async () => {
     let pose = still
     await using camera = await open(() => pose)
     const first = next(camera)
@@ -106,7 +104,7 @@ describe('the simulated camera', () => {
 })
 
 describe('the ground truth', () => {
-  it('is seamless where its tiles meet and covers the field corner by corner', { timeout: 60_000 }, () => {
+  it('is seamless where its tiles meet and covers the field corner by corner', () => {
     const request = { pose: still, exposureMs: 20, seed: 7 }
     const tiled = renderTruth({ ...request, fieldWidth: 520 * 0.325, fieldHeight: 40 * 0.325 })
     expect([tiled.width, tiled.height]).toEqual([520, 40])
