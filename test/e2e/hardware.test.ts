@@ -131,7 +131,8 @@ describe('the page, with devices that misbehave', () => {
       await page.keyboard.press('ArrowRight')
       stage.faults({ [fault]: 1 })
       await expect.poll(async () => (await stage.state()).x).toBeCloseTo(x + 10, 3)
-      await standing()
+      // Also where it is shown: a step begins from there.
+      await expect.poll(() => state().stage).toMatchObject({ x: expect.closeTo(x + 10, 3), moving: false })
     }
     expect(state().devices.map((device) => device.problem)).toEqual([null, null, null, null, null])
   })
