@@ -312,7 +312,7 @@ describe('the web server', () => {
       const begun = performance.now()
       await expect.poll(() => clients[0]?.caller.gone.aborted).toBe(true)
       expect(performance.now() - begun).toBeGreaterThan(90)
-      expect(performance.now() - begun).toBeLessThan(9000) // what three pings take where nobody says how often
+      expect(performance.now() - begun).toBeLessThan(3000) // by far: three pings take 9 s where nobody says how often
       expect(String(clients[0]?.caller.gone.reason)).toContain('does not answer')
     })
 

@@ -298,7 +298,7 @@ describe('the end', () => {
     const begun = performance.now()
     world.app.quit()
     await expect.poll(() => world.app.exitCode).toBe(0)
-    expect(performance.now() - begun).toBeLessThan(8000) // the limit where none is named
+    expect(performance.now() - begun).toBeLessThan(2000) // by far: the limit where none is named is 8 s
   })
 
   test('is not held up by a host that fails to close', async () => {

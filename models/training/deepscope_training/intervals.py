@@ -17,12 +17,9 @@ def coverage(answers, specimens):
     photon level and interval, labelled `specimens`, with the number of pictures that had signal (cases)."""
     rows = []
     for photons, given in answers.items():
+        judged = [(image, scale, target, signal) for image, scale, target in given if (signal := target > level(target)).any()]
+        weights = [signal.sum() for *_, signal in judged]
         for interval in INTERVALS:
-            inside, weight = [], []
-            for image, scale, target in given:
-                signal = target > level(target)
-                if signal.any():
-                    inside.append(metrics.coverage(image, scale, target, interval, signal))
-                    weight.append(signal.sum())
-            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": len(inside), "inside": float(np.average(inside, weights=weight))})
+            inside = [metrics.coverage(image, scale, target, interval, signal) for image, scale, target, signal in judged]
+            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": len(judged), "inside": float(np.average(inside, weights=weights))})
     return rows

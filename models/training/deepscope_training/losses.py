@@ -16,6 +16,7 @@ from .intervals import INTERVALS
 FLOOR = 3e-4  # of the normalised image: errors below are good enough
 FLATTEST = 0.02  # of the normalised image: the least range that structural similarity is relative to
 SMALLEST = 1e-6  # of the normalised image: errors below have no logarithm worth telling
+WORTH = 4  # how many pixels of ground one of signal counts for
 NEIGHBOURHOOD = 3.0  # pixels around fine detail that count as structure
 
 
@@ -68,9 +69,6 @@ def dissimilarity(image, target):
     variances = (xx - x * x).clamp(min=0) + (yy - y * y).clamp(min=0)
     similarity = (2 * x * y + c1) * (2 * (xy - x * y) + c2) / ((x * x + y * y + c1) * (variances + c2))
     return 1 - similarity[..., 5:-5, 5:-5].mean()
-
-
-WORTH = 4  # how many pixels of ground one of signal counts for
 
 
 def balanced(values, signal, worth=WORTH):
