@@ -8,7 +8,7 @@ import { emptyMicroscope, type LightChannel, type MicroscopeState } from '#share
 import { Disposer } from '#shared/dispose.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError } from '#shared/errors.ts'
-import type { Camera, Microscope } from '../devices/kinds.ts'
+import type { Camera, FocusDrive, Microscope, XYStage } from '../devices/kinds.ts'
 
 export class MicroscopeControl implements AsyncDisposable {
   readonly #state = new Cell<MicroscopeState>(emptyMicroscope)
@@ -18,6 +18,8 @@ export class MicroscopeControl implements AsyncDisposable {
   #disposed = false
   #stageTarget: { x: number; y: number } | null = null
   #focusTarget: number | null = null
+  /** How often everything was told to halt: what was still being prepared then must not move afterwards. */
+  #halts = 0
 
   /** `open` opens every device of a configuration, or rejects having closed what it had opened. */
   constructor(private readonly open: (configuration: string, signal: AbortSignal) => Promise<Microscope>) {}
@@ -68,8 +70,7 @@ export class MicroscopeControl implements AsyncDisposable {
   /** Halts every motion and darkens the light at once. Tries every device, then reports the first failure. */
   async stop(): Promise<void> {
     this.#opening?.abort()
-    this.#stageTarget = null
-    this.#focusTarget = null
+    this.#forgetTargets()
     const microscope = this.microscope
     if (!microscope) return
     const results = await Promise.allSettled([microscope.stage?.stop(), microscope.focus?.stop(), microscope.light?.off()])
@@ -78,14 +79,17 @@ export class MicroscopeControl implements AsyncDisposable {
 
   /** Halts motion, leaves the light. For a window that was lost while jogging. */
   async halt(): Promise<void> {
-    this.#stageTarget = null
-    this.#focusTarget = null
+    this.#forgetTargets()
     await Promise.allSettled([this.microscope?.stage?.stop(), this.microscope?.focus?.stop()])
   }
 
-  /** Resolves on arrival. A relative move adds to the target of the move under way, so that quick key presses add up. */
+  /**
+   * Resolves on arrival. A relative move adds to the target of the move under way, so that quick key presses add up, or begins where
+   * the device says that it is: a joystick, or an answer that was lost, may have left the position that was read last behind.
+   */
   async moveStage(move: { x: number; y: number; relative: boolean }, signal?: AbortSignal): Promise<void> {
     const stage = this.#need(this.microscope?.stage, 'XY stage')
+    if (move.relative && !this.#stageTarget) await this.#locate(stage, signal)
     const from = move.relative ? (this.#stageTarget ?? stage.position.value) : { x: 0, y: 0 }
     const target = { x: from.x + move.x, y: from.y + move.y }
     inRange('x', target.x, stage.limits.x)
@@ -100,6 +104,7 @@ export class MicroscopeControl implements AsyncDisposable {
 
   async moveFocus(move: { z: number; relative: boolean }, signal?: AbortSignal): Promise<void> {
     const focus = this.#need(this.microscope?.focus, 'focus drive')
+    if (move.relative && this.#focusTarget === null) await this.#locate(focus, signal)
     const target = (move.relative ? (this.#focusTarget ?? focus.position.value.z) : 0) + move.z
     inRange('z', target, focus.limits)
     this.#focusTarget = target
@@ -145,11 +150,22 @@ export class MicroscopeControl implements AsyncDisposable {
     await this.disconnect()
   }
 
+  async #locate(drive: XYStage | FocusDrive, signal?: AbortSignal): Promise<void> {
+    const halts = this.#halts
+    await drive.locate(signal)
+    if (halts !== this.#halts) throw abortError('Stopped.')
+  }
+
+  #forgetTargets(): void {
+    this.#halts++
+    this.#stageTarget = null
+    this.#focusTarget = null
+  }
+
   async #close(): Promise<void> {
     const opened = this.#opened
     this.#opened = null
-    this.#stageTarget = null
-    this.#focusTarget = null
+    this.#forgetTargets()
     try {
       await opened?.disposer.dispose()
     } finally {

@@ -11,8 +11,10 @@ export interface Device extends AsyncDisposable {
 /** Two horizontal axes. Positions in µm, x right, y down as seen on the screen. */
 export interface XYStage extends Device {
   readonly limits: { readonly x: Range; readonly y: Range }
-  /** The last known position and whether it moves; refreshed by the driver while moving. */
+  /** The last known position and whether it moves; refreshed by the driver, often while moving. */
   readonly position: ReadonlyCell<{ readonly x: number; readonly y: number; readonly moving: boolean }>
+  /** Asks the device where it is; when it resolves, `position` says so. Rejects with DeviceTimeout, DeviceDisconnected or AbortError. */
+  locate(signal?: AbortSignal): Promise<void>
   /** Resolves on arrival. Rejects with OutOfRange, DeviceRefused, DeviceTimeout, DeviceDisconnected, or AbortError after a stop or abort. */
   moveTo(target: { readonly x: number; readonly y: number }, signal?: AbortSignal): Promise<void>
   /** Halts, ahead of every queued command. Moves under way reject with AbortError. */
@@ -23,6 +25,7 @@ export interface XYStage extends Device {
 export interface FocusDrive extends Device {
   readonly limits: Range
   readonly position: ReadonlyCell<{ readonly z: number; readonly moving: boolean }>
+  locate(signal?: AbortSignal): Promise<void>
   moveTo(z: number, signal?: AbortSignal): Promise<void>
   stop(): Promise<void>
 }

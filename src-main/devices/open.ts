@@ -61,7 +61,14 @@ export async function openMicroscope(
       channels: configuration.channels,
       safeStates: simulated ? [] : safeStatesOf(motion, lamp),
       ...(camera ? { truth: camera } : {}),
-      quiet: () => lamp?.quiet() ?? { [Symbol.dispose]: () => {} },
+      quiet: () => {
+        const kept = [...motion, ...(lamp ? [lamp] : [])].map((device) => device.quiet())
+        return {
+          [Symbol.dispose]: () => {
+            for (const each of kept) each[Symbol.dispose]()
+          },
+        }
+      },
       [Symbol.asyncDispose]: () => disposer.dispose(),
     }
   } catch (error) {

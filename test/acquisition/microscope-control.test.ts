@@ -1,6 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { MicroscopeControl } from '#main/acquisition/microscope-control.ts'
+import { parseConfiguration } from '#main/devices/configuration.ts'
+import { openMicroscope } from '#main/devices/open.ts'
 import { openConfiguration } from '#main/devices/registry.ts'
+import { isAbort } from '#shared/errors.ts'
+import { asiFirmware, plugged } from '../devices/simulated.ts'
 
 let control: MicroscopeControl
 
@@ -53,5 +57,54 @@ describe('microscope control on the demo microscope', () => {
     await expect(control.setLight('Z', { on: true })).rejects.toThrow('no channel “Z”')
     await expect(control.selectObjective('100x')).rejects.toThrow('no objective “100x”')
     await expect(control.setExposure(1e9)).rejects.toMatchObject({ kind: 'OutOfRange' })
+  })
+})
+
+describe('a relative move', () => {
+  /** A controller of stage and focus alone, with its joystick in our hand. */
+  async function withJoystick() {
+    const { firmware, binding, log, at: port } = plugged(asiFirmware())
+    const drive = { driver: 'asi-ms2000', path: port.path, baudRate: port.baudRate }
+    const objectives = [{ id: '10x', label: '10×/0.4', magnification: 10, numericalAperture: 0.4, pixelSizeUm: 0.65 }]
+    const configuration = parseConfiguration({ name: 'Joystick', stage: drive, focus: drive, objectives }, 'a test')
+    const microscope = new MicroscopeControl((_name, signal) => openMicroscope(configuration, { binding }, signal))
+    await microscope.connect('joystick')
+    const at = (axis: 'X' | 'Y' | 'Z') => firmware.positionAt(axis, performance.now())
+    return { firmware, log, microscope, at, [Symbol.asyncDispose]: () => microscope[Symbol.asyncDispose]() }
+  }
+
+  it('begins where the joystick has left the stage, not where it was read last', async () => {
+    await using rig = await withJoystick()
+    rig.firmware.joystick('X', 40)
+    rig.firmware.joystick('Z', 2)
+    await expect.poll(() => [rig.at('X'), rig.at('Z')]).toEqual([40, 2])
+    await Promise.all([rig.microscope.moveStage({ x: 10, y: 0, relative: true }), rig.microscope.moveFocus({ z: -0.5, relative: true })])
+    expect([rig.at('X'), rig.at('Z')]).toEqual([50, 1.5])
+  })
+
+  it('adds to the one before it, also while the controller is still being asked where it is', async () => {
+    await using rig = await withJoystick()
+    rig.firmware.joystick('Y', 25)
+    await expect.poll(() => rig.at('Y')).toBe(25)
+    await Promise.allSettled([1, 2, 3].map(() => rig.microscope.moveStage({ x: 0, y: 10, relative: true })))
+    expect(rig.at('Y')).toBe(55)
+  })
+
+  it('does not begin after a stop that came while the controller was being asked', async () => {
+    await using rig = await withJoystick()
+    rig.firmware.faults.lateMs = 100
+    const move = rig.microscope.moveStage({ x: 10, y: 0, relative: true })
+    const caught = expect(move).rejects.toSatisfy(isAbort)
+    await rig.microscope.stop()
+    await caught
+    expect(rig.log.filter((line) => line.startsWith('M'))).toEqual([])
+  })
+
+  it('is refused where the controller does not say where it is', async () => {
+    await using rig = await withJoystick()
+    rig.firmware.faults.mute = 1000
+    await expect(rig.microscope.moveStage({ x: 10, y: 0, relative: true })).rejects.toMatchObject({ kind: 'DeviceTimeout' })
+    rig.firmware.faults.mute = 0
+    expect(rig.log.filter((line) => line.startsWith('M'))).toEqual([])
   })
 })

@@ -27,6 +27,7 @@ async function connected(options: Partial<AsiOptions> & { baudRate?: number; pos
     events,
     moves,
     now,
+    quiet: () => devices.quiet(),
     stage: stage as XYStage,
     focus: focus as FocusDrive,
     [Symbol.asyncDispose]: () => devices[Symbol.asyncDispose](),
@@ -55,8 +56,8 @@ describe('the ASI MS-2000 driver', () => {
     expect(taken).toBeLessThan(350 * 2 + 2000)
   })
 
-  it('follows the position while it moves, and asks nothing while it rests', async () => {
-    await using rig = await connected()
+  it('follows the position while it moves, and asks only now and then while it rests', async () => {
+    await using rig = await connected({ pollMs: 100 })
     const seen: number[] = []
     const states: string[] = []
     rig.stage.position.watch(({ x, moving }) => moving && seen.push(x))
@@ -66,9 +67,39 @@ describe('the ASI MS-2000 driver', () => {
     expect(seen).toEqual([...seen].sort((a, b) => a - b))
     expect(states).toEqual(['ready', 'busy', 'ready'])
     await sleep(60)
-    const asked = rig.log.length
-    await sleep(150)
-    expect(rig.log.length).toBe(asked)
+    rig.log.length = 0
+    await sleep(350)
+    expect(new Set(rig.log)).toEqual(new Set(['W X Y Z']))
+    expect(rig.log.length).toBeLessThanOrEqual(4)
+  })
+
+  it('notices what somebody does with the joystick and the wheel of the focus', async () => {
+    await using rig = await connected({ pollMs: 20 })
+    rig.firmware.joystick('X', 120)
+    rig.firmware.joystick('Z', -7.5)
+    await until(() => rig.stage.position.value.x === 120 && rig.focus.position.value.z === -7.5)
+    expect(rig.stage.position.value).toEqual({ x: 120, y: 0, moving: false })
+  })
+
+  it('does not look for the joystick during an acquisition', async () => {
+    await using rig = await connected({ pollMs: 20 })
+    const quiet = rig.quiet()
+    await sleep(40)
+    rig.log.length = 0
+    await sleep(100)
+    expect(rig.log).toEqual([])
+    quiet[Symbol.dispose]()
+    await until(() => rig.log.includes('W X Y Z'))
+  })
+
+  it('says that a controller at rest no longer answers, and forgets it when it does again', async () => {
+    await using rig = await connected({ pollMs: 20 })
+    rig.firmware.faults.mute = 1000
+    await until(() => rig.stage.status.value.state === 'error', 5000)
+    expect(rig.stage.status.value.problem).toContain('did not answer within 500 ms, 3 times: sent "W X Y Z\\r"')
+    rig.firmware.faults.mute = 0
+    await until(() => rig.stage.status.value.state === 'ready', 5000)
+    expect(rig.stage.status.value.problem).toBeNull()
   })
 
   it('moves both at once on one port, each resolving for itself', async () => {

@@ -131,7 +131,7 @@ describe('the page, with devices that misbehave', () => {
       await page.keyboard.press('ArrowRight')
       stage.faults({ [fault]: 1 })
       await expect.poll(async () => (await stage.state()).x).toBeCloseTo(x + 10, 3)
-      // Also where it is shown: a step begins from there.
+      // Also as the application sees it: a fault while it still asks about this step would be the second in a row, and end the move.
       await expect.poll(() => state().stage).toMatchObject({ x: expect.closeTo(x + 10, 3), moving: false })
     }
     expect(state().devices.map((device) => device.problem)).toEqual([null, null, null, null, null])

@@ -20,6 +20,7 @@ import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, isAbort, isError } from '#shared/errors.ts'
 import type { LightSource, LightSourceChannel, SafeState } from '../kinds.ts'
 import { Exchange, type Request } from '../serial/exchange.ts'
+import { Polling } from '../serial/polling.ts'
 import { Port, type PortOptions } from '../serial/port.ts'
 import type { Driver } from './driver.ts'
 
@@ -101,8 +102,7 @@ class Pe300 implements CoolLedLight {
   /** What was asked for last, so that quick changes of one channel add up before the first is answered. */
   readonly #wanted = new Map<string, Channel>()
   #unanswered = 0
-  #hushed = 0
-  #timer: NodeJS.Timeout | undefined
+  readonly #polling: Polling
   #disposed: Promise<void> | undefined
 
   constructor(
@@ -124,7 +124,7 @@ class Pe300 implements CoolLedLight {
       simulated: options.simulated ?? false,
     })
     exchange.onDisconnect = (error) => this.status.patch({ state: 'disconnected', problem: error.message })
-    this.#look(options.pollMs ?? 500)
+    this.#polling = new Polling(options.pollMs ?? 500, () => this.#look())
   }
 
   get channels(): ReadonlyCell<readonly LightSourceChannel[]> {
@@ -154,14 +154,7 @@ class Pe300 implements CoolLedLight {
   }
 
   quiet(): Disposable {
-    this.#hushed++
-    let held = true
-    return {
-      [Symbol.dispose]: () => {
-        if (held) this.#hushed--
-        held = false
-      },
-    }
+    return this.#polling.quiet()
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -170,7 +163,7 @@ class Pe300 implements CoolLedLight {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#polling[Symbol.dispose]()
     const { port } = this.exchange
     if (port.isOpen) await this.exchange.send(dark).catch(() => {})
     this.exchange[Symbol.dispose]()
@@ -178,12 +171,9 @@ class Pe300 implements CoolLedLight {
     this.status.patch({ state: 'disconnected', problem: null })
   }
 
-  /** Somebody may turn a knob on the pod at any time, and the pod does not tell. */
-  #look(pollMs: number): void {
-    this.#timer = setTimeout(async () => {
-      if (this.#hushed === 0 && this.#unanswered === 0) await this.#ask(query).catch(() => {})
-      if (!this.#disposed && this.exchange.port.isOpen) this.#look(pollMs)
-    }, pollMs)
+  /** Somebody may turn a knob on the pod at any time. */
+  async #look(): Promise<void> {
+    if (this.#unanswered === 0 && this.exchange.port.isOpen) await this.#ask(query).catch(() => {})
   }
 
   async #ask(request: Request<Channel[]>, signal?: AbortSignal): Promise<void> {

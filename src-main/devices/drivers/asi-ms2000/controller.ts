@@ -6,18 +6,20 @@
  *                      ├── time limit ───────▶ HALT sent, DeviceTimeout
  *                      └── port lost ────────▶ lost, DeviceDisconnected
  *
- * The controller is asked for status and position only while something moves. STATUS speaks for all axes together, so with two
- * motions under way one that stands still on its target has arrived.
+ * The controller is asked for status only while something moves. STATUS speaks for all axes together, so with two motions under way
+ * one that stands still on its target has arrived. At rest it is asked now and then where it is, because of the joystick.
  */
 import { AppError, abortError, isError } from '#shared/errors.ts'
 import { Exchange } from '../../serial/exchange.ts'
+import { Polling } from '../../serial/polling.ts'
 import type { Port } from '../../serial/port.ts'
 import * as asi from './protocol.ts'
 
 const NAME = 'ASI MS-2000'
 
-/** Between two polls of a moving controller, ms. */
+/** Between two polls of a moving controller, ms, and of one at rest. */
 const POLL_MS = 20
+const REST_MS = 500
 /** On target: closer than the controller's usual finish error, µm. */
 const NEAR_UM = 0.3
 /** A motion may take this much longer than its speed and acceleration say, and this many ms on top. */
@@ -59,9 +61,17 @@ export class AsiController implements AsyncDisposable {
   readonly #motions = new Set<Motion>()
   #watching: Promise<void> | undefined
   #disposed = false
-  #patienceMs = PATIENCE_MS
+  readonly #patienceMs: number
+  readonly #polling: Polling
+  /** It left a question at rest unanswered. */
+  #unanswered = false
 
-  private constructor(readonly port: Port) {
+  private constructor(
+    readonly port: Port,
+    options: { readonly patienceMs?: number; readonly pollMs?: number },
+  ) {
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS
+    this.#polling = new Polling(options.pollMs ?? REST_MS, () => this.#look())
     this.#exchange = new Exchange(port, { device: NAME, refusal: asi.refusalOf })
     this.#exchange.onDisconnect = (error) => {
       this.onProblem(error)
@@ -73,11 +83,10 @@ export class AsiController implements AsyncDisposable {
   static async open(
     port: Port,
     names: readonly asi.Axis[],
-    options: { patienceMs?: number },
+    options: { readonly patienceMs?: number; readonly pollMs?: number },
     signal?: AbortSignal,
   ): Promise<AsiController> {
-    const controller = new AsiController(port)
-    controller.#patienceMs = options.patienceMs ?? PATIENCE_MS
+    const controller = new AsiController(port, options)
     try {
       await controller.#introduce(signal)
       await controller.#describe(names, signal)
@@ -126,6 +135,32 @@ export class AsiController implements AsyncDisposable {
     }
   }
 
+  /** Asks where the axes are. */
+  async locate(signal?: AbortSignal): Promise<void> {
+    await this.#readPositions([...this.axes.keys()], signal)
+    this.onChange()
+  }
+
+  /** No questions at rest until the result is disposed. */
+  quiet(): Disposable {
+    return this.#polling.quiet()
+  }
+
+  /** Somebody may use the joystick, or turn the wheel of the focus, at any time, and the controller does not tell. */
+  async #look(): Promise<void> {
+    const described = this.axes.size > 0
+    if (!described || this.#watching || this.#motions.size > 0 || !this.port.isOpen) return
+    try {
+      await this.locate()
+      if (this.#unanswered) this.onProblem(null)
+      this.#unanswered = false
+    } catch (error) {
+      if (!isError(error, 'DeviceTimeout')) return
+      this.#unanswered = true
+      this.onProblem(error)
+    }
+  }
+
   /** Stops every axis, ahead of everything queued; every motion rejects with AbortError. Positions follow until all stands still. */
   async halt(): Promise<void> {
     const halted = this.#exchange.send(asi.halt)
@@ -142,6 +177,7 @@ export class AsiController implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#disposed = true
+    this.#polling[Symbol.dispose]()
     this.#finishAll(abortError('The stage was disconnected.'))
     this.#exchange[Symbol.dispose]()
     await this.#watching
@@ -221,8 +257,8 @@ export class AsiController implements AsyncDisposable {
   }
 
   /** Refreshes the positions; returns the axes that have not moved since the last time. */
-  async #readPositions(names: readonly asi.Axis[]): Promise<ReadonlySet<asi.Axis>> {
-    const positions = await this.#exchange.send(asi.where(names))
+  async #readPositions(names: readonly asi.Axis[], signal?: AbortSignal): Promise<ReadonlySet<asi.Axis>> {
+    const positions = await this.#exchange.send(asi.where(names), signal)
     const still = new Set<asi.Axis>()
     names.forEach((name, i) => {
       const axis = this.axes.get(name)

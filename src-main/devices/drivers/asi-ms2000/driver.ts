@@ -26,6 +26,8 @@ export interface AsiOptions {
   readonly simulated?: boolean
   /** What a move may take beyond twice its computed time, ms. Default 2000. */
   readonly patienceMs?: number
+  /** How often to look, at rest, whether somebody used the joystick, ms. Default 500. */
+  readonly pollMs?: number
 }
 
 /** The devices asked for. Disposing it, or the last of its devices, halts motion and closes the port. */
@@ -33,6 +35,8 @@ export interface AsiDevices extends AsyncDisposable {
   readonly stage: XYStage | null
   readonly focus: FocusDrive | null
   readonly safeState: SafeState
+  /** No looking at rest until the result is disposed: for acquisitions. */
+  quiet(): Disposable
 }
 
 export const asiMs2000 = {
@@ -81,6 +85,7 @@ async function open(portOptions: PortOptions, options: AsiOptions, signal?: Abor
     stage,
     focus,
     safeState: { path: portOptions.path, baudRate: portOptions.baudRate, bytes: safeBytes },
+    quiet: () => controller.quiet(),
     async [Symbol.asyncDispose]() {
       for (const part of parts) await part[Symbol.asyncDispose]()
     },
@@ -152,6 +157,10 @@ abstract class AsiPart implements AsyncDisposable {
       problem: null,
       simulated: common.simulated,
     })
+  }
+
+  locate(signal?: AbortSignal): Promise<void> {
+    return this.controller.locate(signal)
   }
 
   stop(): Promise<void> {

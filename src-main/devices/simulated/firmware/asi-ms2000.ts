@@ -81,6 +81,13 @@ export class AsiMs2000Firmware extends LineFirmware {
     return this.#axis(axis).motor.positionAt(time)
   }
 
+  /** Somebody uses the joystick, or turns the wheel of the focus: the axis goes so many µm further. */
+  joystick(axis: AxisName, um: number): void {
+    const { motor } = this.#axis(axis)
+    const now = performance.now()
+    motor.moveTo(motor.positionAt(now) + um, now)
+  }
+
   protected override prefixed(bytes: readonly number[]): boolean {
     if (bytes[0] !== 0xff || bytes.length < 2) return false
     const letter = String.fromCharCode(bytes[1] ?? 0)
