@@ -72,8 +72,9 @@ def correlation(a, b):
     return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
-def bootstrap(differences, draws=2000, seed=0):
-    """Mean and 95 % interval of paired differences."""
-    values = np.asarray(differences, float)
-    means = np.random.default_rng(seed).choice(values, (draws, len(values))).mean(1)
-    return float(values.mean()), *(float(v) for v in np.percentile(means, (2.5, 97.5)))
+def bootstrap(values, weights=None, draws=2000, seed=0):
+    """Mean of values, one for each case (such as paired differences), each counted by its weight if there are `weights`, and its 95 % interval over draws of the cases."""
+    values, weights = np.asarray(values, float), np.ones(len(values)) if weights is None else np.asarray(weights, float)
+    drawn = np.random.default_rng(seed).choice(len(values), (draws, len(values)))
+    means = (values * weights)[drawn].sum(1) / weights[drawn].sum(1)
+    return float(np.average(values, weights=weights)), *(float(v) for v in np.percentile(means, (2.5, 97.5)))

@@ -282,6 +282,22 @@ class Checks(unittest.TestCase):
         answers = {500: [(target + rng.laplace(0, 0.3, target.shape), np.full(target.shape, 0.3), target)]}
         for row in intervals.coverage(answers, "made"):
             self.assertAlmostEqual(row["inside"], row["interval"], delta=0.02)
+            self.assertEqual((row["low"], row["high"]), (row["inside"], row["inside"]), "one picture tells nothing of others")
+
+    def test_coverage_says_how_far_it_hangs_on_the_pictures(self):
+        """Of 100 pictures 80 are inside everywhere and 20 nowhere: the share has a standard error of 0.04."""
+        target = np.zeros((20, 20))
+        target[5:15, 5:15] = 1
+        answers = {500: [(target + (n < 20), np.full(target.shape, 0.1), target) for n in range(100)]}
+        for row in intervals.coverage(answers, "made"):
+            self.assertAlmostEqual(row["inside"], 0.8)
+            self.assertAlmostEqual(row["low"], 0.8 - 1.96 * 0.04, delta=0.02)
+            self.assertAlmostEqual(row["high"], 0.8 + 1.96 * 0.04, delta=0.02)
+        self.assertIn("| made | 500 | 80.0% (7", markdown.coverage(intervals.coverage(answers, "made")))
+
+    def test_a_picture_counts_in_a_bootstrap_by_its_weight(self):
+        mean, low, high = metrics.bootstrap([0, 1], [1, 3])
+        self.assertEqual((mean, low, high), (0.75, 0, 1))
 
 
 class Identity(torch.nn.Module):
