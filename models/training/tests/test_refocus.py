@@ -300,6 +300,11 @@ class Checks(unittest.TestCase):
         self.assertEqual((mean, low, high), (0.75, 0, 1))
 
 
+    def test_a_copy_of_the_input_never_tells_the_sides_of_focus_apart(self):
+        """The same picture at every distance has its sharpest plane at the first of them: before the focus for every bead, which is right for half of them."""
+        self.assertAlmostEqual(comparison.told_apart(small_refocus.config(), Identity()), 0.5)
+
+
 class Identity(torch.nn.Module):
     """A network that gives back what it gets."""
 

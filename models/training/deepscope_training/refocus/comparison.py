@@ -1,6 +1,6 @@
 """Where the map of distances enters, measured: both designs trained alike for a short time, compared, and the result kept.
 
-    python3 -m deepscope_training.refocus.comparison deep-z --steps 500 --work DIR --pool DIR
+    python3 -m deepscope_training.refocus.comparison deep-z --steps 6000 --precision bfloat16 --work DIR --pool DIR
 
 writes refocus/designs.json, from which every card takes its table.
 """
@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from .. import config as configuration, metrics, package, pool, train
-from . import batches
+from . import batches, checks
 from .networks import MODES
 
 STORED = Path(__file__).parent / "designs.json"
@@ -55,18 +55,25 @@ def cost(network):
     return min(clock(dpm[:1]) for _ in range(5)), min(clock(dpm) for _ in range(2)) / PLANES
 
 
-def run(config, work, pool_folder, steps, report=print):
+def told_apart(config, network):
+    """Share of beads, at aberrations of the training, that are put on the right side of focus."""
+    inside = [row for row in checks.aberrations(config, network) if row["in_training"] == "yes"]
+    return float(np.average([row["sign_accuracy"] for row in inside], weights=[row["beads"] for row in inside]))
+
+
+def run(config, work, pool_folder, steps, report=print, precision=None):
     """Train both designs for `steps` steps on what the pool holds now, measure them, and store the rows."""
     rows, fields = [], pool.Pool(pool_folder)
     for mode in MODES:
         here = dataclasses.replace(
             config, network=dataclasses.replace(config.network, dpm=mode), training=dataclasses.replace(config.training, steps=steps)
         )
-        train.run(here, Path(work) / mode, pool_folder, steps=steps, grow=False, report=report)
+        train.run(here, Path(work) / mode, pool_folder, steps=steps, grow=False, report=report, precision=precision)
         network, state = package.load_network(here, Path(work) / mode)
         found, (one, shared) = quality(here, network, fields), cost(network)
         row = {"dpm": mode, "parameters": sum(p.numel() for p in network.parameters()), "steps": state["step"]}
         row |= {f"{low:g}-{high:g} µm, dB (input)": f"{own:.2f} ({raw:.2f})" for (low, high), (raw, own) in found.items()}
+        row["right side of focus"] = f"{told_apart(here, network):.0%}"
         rows.append({**row, f"ms a plane of {PIXELS}², one core": round(1e3 * one), f"the same, {PLANES} planes together": round(1e3 * shared)})
         report(str(rows[-1]))
     text = json.dumps({"package": config.name, "rows": rows}, indent=1, ensure_ascii=False) + "\n"
@@ -77,11 +84,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("package")
     parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--precision", choices=["float32", "bfloat16"], help="in which the networks compute while they learn")
     parser.add_argument("--work", type=Path, required=True, help="folder for the two trainings")
     parser.add_argument("--pool", type=Path, required=True, help="folder of the pool")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    run(configuration.load(options.package), options.work, options.pool, options.steps)
+    run(configuration.load(options.package), options.work, options.pool, options.steps, precision=options.precision)
 
 
 if __name__ == "__main__":
