@@ -89,7 +89,7 @@ export type LiveTrust = z.infer<typeof liveTrustSchema>
 export const inspectionStateSchema = z.object({ progress: z.number().min(0).max(1).nullable() })
 export type InspectionState = z.infer<typeof inspectionStateSchema>
 
-export const trustMapIds = ['error', 'unexplained', 'scale', 'disagreement', 'unfamiliar', 'odd'] as const
+export const trustMapIds = ['error', 'unexplained', 'scale', 'disagreement', 'unfamiliar', 'odd', 'repetition'] as const
 
 /** A value for each place of the field; covers the whole of it, so it is stretched over either picture. Row by row from the top left. */
 export const trustMapSchema = z.object({

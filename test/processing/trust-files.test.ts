@@ -96,6 +96,7 @@ describe('an inspection', () => {
       ['disagreement', prediction.width],
       ['unfamiliar', 1],
       ['odd', side / 8],
+      ['repetition', side / 4],
     ])
     for (const { bytes, width, height } of maps) expect(bytes.byteLength).toBe(4 * width * height)
     const frc = report.instruments.find(({ id }) => id === 'resolution')?.readings.filter(({ id }) => id === 'frc')

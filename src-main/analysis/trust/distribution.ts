@@ -3,10 +3,11 @@ import type { Pixels } from '#shared/image/frame.ts'
 import { cut, type Plane } from '#shared/image/plane.ts'
 import type { Reading, Reason } from '#shared/trust.ts'
 import { featureCount, features, tileSide } from './features.ts'
-import { limits, oddLimit } from './limits.ts'
+import { limits, oddLimit, repetitionLimit } from './limits.ts'
 import { blurredness, oddAllOver, oddest, placesThatCount, type Sighting } from './lookout.ts'
 import type { Finding } from './metadata-guard.ts'
 import { percentileOf } from './plane.ts'
+import { mostRegular, type Repetition } from './repetition.ts'
 import type { InputStatistics, Training } from './training.ts'
 
 /** Directions are in the features but not in the score: how far a specimen is aligned is no reason to distrust a picture of it. */
@@ -147,6 +148,8 @@ export interface DistributionInput {
   readonly sighting: Sighting | null
   /** The lookout was taught with this pixel size, or the picture's is unknown: what it sees is judged. */
   readonly watched: boolean
+  /** null where the picture is too small. */
+  readonly repetition: Repetition | null
 }
 
 export function distribution(measured: DistributionInput): Finding {
@@ -154,6 +157,7 @@ export function distribution(measured: DistributionInput): Finding {
     strangeness(measured),
     oddField(measured),
     oddStructure(measured),
+    regularity(measured),
     blur(measured),
     noiseOnly(measured),
     saturation(measured),
@@ -176,7 +180,7 @@ export function distribution(measured: DistributionInput): Finding {
       status: reasons[0]?.level ?? (unmeasured ? 'not-measured' : 'fine'),
       summary: reasons[0]?.message ?? (unmeasured ? silent : 'The input looks like what the network was trained on.'),
       blindTo:
-        'Odd structure is told from what was shown as odd in training: one that looks like a specimen passes, and so does a faint one, or one within some eight pixels of the picture’s edge.',
+        'Odd structure is told from what was shown as odd in training: one that looks like a specimen passes, and so does a faint one, or one within some eight pixels of the picture’s edge. What repeats is seen where it does so in two directions, every two to five pixels.',
       readings: rows.map(({ message: _, ...reading }) => ({ ...reading, side: 'input' })),
     },
   }
@@ -214,6 +218,18 @@ function oddStructure({ sighting, watched }: DistributionInput): Row {
   if (value === null || limit === null) return { ...row, status: 'not-measured' }
   if (value <= limit) return { ...row, status: 'fine' }
   const message = 'Somewhere there is structure unlike any that the network was trained on: lay the map “Odd structure” over the picture.'
+  return { ...row, status: 'caution', message }
+}
+
+function regularity({ repetition }: DistributionInput): Row {
+  const found = repetition && mostRegular(repetition)
+  const limit = found && repetitionLimit(found.places)
+  const expected = limit === null ? 'the picture is too small' : `at most ${limit.toFixed(1)}, for so large a picture`
+  const row = { id: 'repetition', label: 'Most regular place', value: found?.value ?? null, unit: '×', expected }
+  if (found === null || limit === null) return { ...row, status: 'not-measured' }
+  if (found.value <= limit) return { ...row, status: 'fine' }
+  const message =
+    'Somewhere fine structure repeats regularly in two directions, as specimens hardly ever do (a lattice, interference, a pattern of the camera): lay the map “Repetition” over the picture.'
   return { ...row, status: 'caution', message }
 }
 

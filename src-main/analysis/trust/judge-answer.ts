@@ -10,6 +10,7 @@ import { tileSide } from './features.ts'
 import { type Picture, saturation, statisticsFor } from './judge.ts'
 import { type Finding, metadataGuard } from './metadata-guard.ts'
 import { planeOf } from './plane.ts'
+import { repetition } from './repetition.ts'
 import type { PictureFacts, Training } from './training.ts'
 import { reportOf } from './verdict.ts'
 
@@ -66,6 +67,7 @@ export function judgeAnswer({ facts, training, input, grid, gridUm, classes, nov
     known: statistics !== null && found !== null,
     sighting: null,
     watched: false,
+    repetition: repetition(camera),
   })
   const findings = [
     metadataGuard(facts, training),

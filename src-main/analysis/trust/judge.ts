@@ -10,10 +10,11 @@ import { fourierRing } from './fourier-ring.ts'
 import { intensityHonesty } from './intensity.ts'
 import { foresight, limits, planeSide } from './limits.ts'
 import { lookAt, type Sighting } from './lookout.ts'
-import { disagreementMap, errorMap, oddMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
+import { disagreementMap, errorMap, oddMap, repetitionMap, scaleMap, unexplainedMap, unfamiliarMap } from './maps.ts'
 import { type AskedSurface, type Finding, metadataGuard } from './metadata-guard.ts'
 import { type NoiseModel, noiseOf, noiseOfPair } from './noise.ts'
 import { percentileOf, planeOf } from './plane.ts'
+import { type Repetition, repetition } from './repetition.ts'
 import { resolution } from './resolution.ts'
 import { type Explanation, explain, unexplained } from './squirrel.ts'
 import { explainStack, type FocusOptics, type RefocusedStack } from './through-focus.ts'
@@ -79,6 +80,7 @@ export function judge(request: JudgeRequest): Judgement {
   const statistics = statisticsFor(training, facts.pixelSizeUm)
   const found = unfamiliarity(depth === 'light' ? input : whole, statistics, tilesAlong[depth])
   const { sighting, watched } = sightingOf(request, depth === 'full' ? whole : input)
+  const repeating = repetition(depth === 'full' ? whole : input)
   const fit = explanationApplies(training) ? explain(input, output, noise) : null
   const spots = fit ? unexplained(fit, noise) : null
   const answers = request.answers ?? []
@@ -93,6 +95,7 @@ export function judge(request: JudgeRequest): Judgement {
       known: statistics !== null,
       sighting,
       watched,
+      repetition: repeating,
     }),
     fit && spots ? explanation(fit, extreme(spots)) : ofStack(request, noise),
     resolutions(request, input, output, next, photons),
@@ -106,7 +109,16 @@ export function judge(request: JudgeRequest): Judgement {
   const findings = [metadataGuard(facts, training, request.surface), ...seen, uncertainty(scale, disagreement, worse), intensity]
   const maps =
     depth === 'full'
-      ? mapsOf({ fit, spots, result, scale: request.scale, disagreement, found: statistics && found, sighting: watched ? sighting : null })
+      ? mapsOf({
+          fit,
+          spots,
+          result,
+          scale: request.scale,
+          disagreement,
+          found: statistics && found,
+          sighting: watched ? sighting : null,
+          repeating,
+        })
       : []
   return { report: reportOf(findings, units, performance.now() - begun), maps, figures }
 }
@@ -144,15 +156,17 @@ interface Mapped {
   readonly disagreement: Disagreement | null
   readonly found: Unfamiliarity | null
   readonly sighting: Sighting | null
+  readonly repeating: Repetition | null
 }
 
-function mapsOf({ fit, spots, result, scale, disagreement, found, sighting }: Mapped): TrustMap[] {
+function mapsOf({ fit, spots, result, scale, disagreement, found, sighting, repeating }: Mapped): TrustMap[] {
   return [
     ...(fit && spots ? [errorMap(fit), unexplainedMap(fit, spots)] : []),
     ...(scale ? [scaleMap(result, scale)] : []),
     ...(disagreement ? [disagreementMap(result, disagreement.std)] : []),
     ...(found ? [unfamiliarMap(found)] : []),
     ...(sighting ? [oddMap(sighting)] : []),
+    ...(repeating ? [repetitionMap(repeating)] : []),
   ]
 }
 

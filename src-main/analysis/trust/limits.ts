@@ -78,5 +78,11 @@ export function oddLimit(places: number): number {
   return limit + growth * Math.log(places / calibratedPlaces)
 }
 
+/** Prominence above which the most regular place of a picture is unusual. Of more places the most regular is more so. */
+export function repetitionLimit(places: number): number {
+  const { limit, growth, places: calibratedPlaces } = calibrated.repetition
+  return limit * (places / calibratedPlaces) ** growth
+}
+
 /** By which it is foretold whether deconvolution would have been nearer to the truth; holds for one network. *Calibrated.* */
 export const foresight: Foresight = calibrated.foresight

@@ -3,9 +3,10 @@ import { bytesOf } from '#shared/image/frame.ts'
 import type { Plane } from '#shared/image/plane.ts'
 import type { TrustMap } from '#shared/trust.ts'
 import type { Unfamiliarity } from './distribution.ts'
-import { limits, oddLimit } from './limits.ts'
+import { limits, oddLimit, repetitionLimit } from './limits.ts'
 import { placesThatCount, type Sighting } from './lookout.ts'
 import { percentileOf } from './plane.ts'
+import { margin, mostRegular, type Repetition } from './repetition.ts'
 import type { Explanation } from './squirrel.ts'
 
 function map(of: Pick<TrustMap, 'id' | 'instrument' | 'label' | 'meaning' | 'unit'>, picture: Plane, low: number, high: number): TrustMap {
@@ -63,4 +64,15 @@ export function oddMap(sighting: Sighting): TrustMap {
     'Where structure looks unlike any that the network was trained on. The outermost squares do not count: half of their surroundings are missing.'
   const of = { id: 'odd', instrument: 'distribution', label: 'Odd structure', meaning, unit: 'log odds' } as const
   return map(of, { width: columns, height: rows, data }, 0, 2 * oddLimit(placesThatCount(sighting)))
+}
+
+/** How much fine structure repeats around every 4 × 4 pixels; 0 at the edge, around which no whole place lies. */
+export function repetitionMap(repetition: Repetition): TrustMap {
+  const { columns, rows, prominence } = repetition
+  const [width, height] = [columns + 2 * margin, rows + 2 * margin]
+  const data = new Float32Array(width * height)
+  for (let row = 0; row < rows; row++) data.set(prominence.subarray(row * columns, (row + 1) * columns), (row + margin) * width + margin)
+  const meaning = 'Where fine structure repeats regularly in two directions: what stands out there does so by this factor.'
+  const of = { id: 'repetition', instrument: 'distribution', label: 'Repetition', meaning, unit: '× surroundings' } as const
+  return map(of, { width, height, data }, 0, 2 * repetitionLimit(mostRegular(repetition).places))
 }

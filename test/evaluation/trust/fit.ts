@@ -8,7 +8,8 @@ import type { Row } from './row.ts'
 
 /** Share of in-range frames, in percent, that each figure may flag: together the five that are allowed. */
 const spent = {
-  odd: 2.5,
+  odd: 1.9,
+  repetition: 0.7,
   oddAllOver: 0.3,
   blurred: 0.5,
   distance: 0.4,
@@ -16,7 +17,7 @@ const spent = {
   scale: 0.3,
   rsp: 0.1,
   unexplained: 0.1,
-  disagreement: 0.5,
+  disagreement: 0.4,
 } as const
 
 export interface Calibrated {
@@ -29,14 +30,19 @@ export interface Calibrated {
   readonly disagreement: number
   /** `limit` for a picture of so many `places`; it rises by `growth` for every factor e of more places. */
   readonly odd: { readonly limit: number; readonly growth: number; readonly places: number }
+  /** The same, in factors. */
+  readonly repetition: { readonly limit: number; readonly growth: number; readonly places: number }
   readonly oddAllOver: number
   readonly blurred: number
 }
 
 const [dimPhotons, brightPhotons] = [100, 500]
 
-/** @param rows in range */
-export function calibrate(rows: readonly Row[], places: number): Calibrated {
+/**
+ * @param rows in range
+ * @param places how many of them a frame has, for the lookout and for what repeats
+ */
+export function calibrate(rows: readonly Row[], places: { readonly odd: number; readonly repetition: number }): Calibrated {
   const values = (id: string, of = rows) => of.flatMap(({ readings }) => readings[id] ?? [])
   const high = (figure: keyof typeof spent, found: readonly number[]) => tail(found, spent[figure]).limit
   /** Of figures whose size spans decades. */
@@ -69,7 +75,12 @@ export function calibrate(rows: readonly Row[], places: number): Calibrated {
     rsp: digits(low('rsp', values('rsp-share'))),
     unexplained: digits(highInDecades('unexplained', values('spot'))),
     disagreement: digits(highInDecades('disagreement', values('disagreement-output')) / 100),
-    odd: { limit: digits(high('odd', values('odd'))), growth: digits(tail(values('odd'), spent.odd).growth), places },
+    odd: { limit: digits(high('odd', values('odd'))), growth: digits(tail(values('odd'), spent.odd).growth), places: places.odd },
+    repetition: {
+      limit: digits(highInDecades('repetition', values('repetition'))),
+      growth: digits(tail(values('repetition').map(Math.log), spent.repetition).growth),
+      places: places.repetition,
+    },
     oddAllOver: digits(high('oddAllOver', values('odd-all-over'))),
     blurred: digits(high('blurred', values('blurred'))),
   }

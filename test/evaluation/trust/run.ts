@@ -13,6 +13,7 @@ import { placesThatCount } from '#main/analysis/trust/lookout.ts'
 import { noiseOf } from '#main/analysis/trust/noise.ts'
 import { perturbations } from '#main/analysis/trust/perturb.ts'
 import { planeOf } from '#main/analysis/trust/plane.ts'
+import { placesOf } from '#main/analysis/trust/repetition.ts'
 import { startInference } from '#main/inference/process.ts'
 import { rootFolder } from '#main/processes.ts'
 import type { Plane } from '#shared/image/plane.ts'
@@ -40,7 +41,7 @@ const comparedEach = rehearsing ? Number.POSITIVE_INFINITY : 40
 /** In-range frames of which the network is asked again about changed copies. */
 const askedAgain = 25
 /** Nobody looked at frames of these seeds while the instruments were made. */
-const firstSeed = 90_000
+const firstSeed = 110_000
 const rehearsalSeed = 900_000
 
 const deadline = Date.now() + option('--minutes', Number.POSITIVE_INFINITY) * 60_000
@@ -187,8 +188,9 @@ if (!complete) console.error(`${judged.length} of ${total} frames are judged; ru
 else if (rehearsing) {
   const inRange = judged.filter(({ kind }) => kind === 'in range')
   const choice = choose(inRange)
+  const regular = placesOf({ width: side, height: side })
   const calibrated = {
-    ...calibrate(inRange, placesThatCount({ columns: side / 8, rows: side / 8 })),
+    ...calibrate(inRange, { odd: placesThatCount({ columns: side / 8, rows: side / 8 }), repetition: regular.columns * regular.rows }),
     foresight: foresee(judged, choice, weights),
   }
   writeFileSync(join(rootFolder, 'src-main', 'analysis', 'trust', 'calibrated.json'), `${JSON.stringify(calibrated, null, 2)}\n`)
