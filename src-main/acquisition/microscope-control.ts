@@ -4,7 +4,7 @@
  *   none ──connect()──▶ connected ──disconnect() / another connect()──▶ none
  *                          │ stop(): motion halted and light off, ahead of every queue; stays connected
  */
-import { emptyMicroscope, type LightChannel, type MicroscopeState } from '#shared/device.ts'
+import { emptyMicroscope, type LightChannel, type MicroscopeState, type Range } from '#shared/device.ts'
 import { Disposer } from '#shared/dispose.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, abortError } from '#shared/errors.ts'
@@ -20,6 +20,8 @@ export class MicroscopeControl implements AsyncDisposable {
   #focusTarget: number | null = null
   /** How often everything was told to halt: what was still being prepared then must not move afterwards. */
   #halts = 0
+  /** Drives that are being asked where they are: whoever wants to know meanwhile waits for the same answer. */
+  readonly #asked = new Map<XYStage | FocusDrive, Promise<void>>()
 
   /** `open` opens every device of a configuration, or rejects having closed what it had opened. */
   constructor(private readonly open: (configuration: string, signal: AbortSignal) => Promise<Microscope>) {}
@@ -89,9 +91,13 @@ export class MicroscopeControl implements AsyncDisposable {
    */
   async moveStage(move: { x: number; y: number; relative: boolean }, signal?: AbortSignal): Promise<void> {
     const stage = this.#need(this.microscope?.stage, 'XY stage')
-    if (move.relative && !this.#stageTarget) await this.#locate(stage, signal)
-    const from = move.relative ? (this.#stageTarget ?? stage.position.value) : { x: 0, y: 0 }
-    const target = { x: from.x + move.x, y: from.y + move.y }
+    const halts = this.#halts
+    if (move.relative && !this.#stageTarget) await this.#locate(stage)
+    if (halts !== this.#halts) throw abortError('Stopped.')
+    const { x, y } = this.#stageTarget ?? stage.position.value
+    const target = move.relative
+      ? { x: stepped(x, move.x, stage.limits.x), y: stepped(y, move.y, stage.limits.y) }
+      : { x: move.x, y: move.y }
     inRange('x', target.x, stage.limits.x)
     inRange('y', target.y, stage.limits.y)
     this.#stageTarget = target
@@ -104,8 +110,10 @@ export class MicroscopeControl implements AsyncDisposable {
 
   async moveFocus(move: { z: number; relative: boolean }, signal?: AbortSignal): Promise<void> {
     const focus = this.#need(this.microscope?.focus, 'focus drive')
-    if (move.relative && this.#focusTarget === null) await this.#locate(focus, signal)
-    const target = (move.relative ? (this.#focusTarget ?? focus.position.value.z) : 0) + move.z
+    const halts = this.#halts
+    if (move.relative && this.#focusTarget === null) await this.#locate(focus)
+    if (halts !== this.#halts) throw abortError('Stopped.')
+    const target = move.relative ? stepped(this.#focusTarget ?? focus.position.value.z, move.z, focus.limits) : move.z
     inRange('z', target, focus.limits)
     this.#focusTarget = target
     try {
@@ -150,10 +158,10 @@ export class MicroscopeControl implements AsyncDisposable {
     await this.disconnect()
   }
 
-  async #locate(drive: XYStage | FocusDrive, signal?: AbortSignal): Promise<void> {
-    const halts = this.#halts
-    await drive.locate(signal)
-    if (halts !== this.#halts) throw abortError('Stopped.')
+  #locate(drive: XYStage | FocusDrive): Promise<void> {
+    const asked = this.#asked.get(drive) ?? drive.locate().finally(() => this.#asked.delete(drive))
+    this.#asked.set(drive, asked)
+    return asked
   }
 
   #forgetTargets(): void {
@@ -216,6 +224,14 @@ function lightChannels({ light, channels }: Microscope): LightChannel[] {
     const { name, emissionNm, color } = channels[id] ?? { name: id, emissionNm: 525, color: '#ffffff' }
     return { id, name, emissionNm, color, on, level }
   })
+}
+
+/** One step further. From beyond a limit, where a joystick may have led, a step back ends at the limit at the latest. */
+function stepped(from: number, step: number, { min, max }: Range): number {
+  const to = from + step
+  if (from > max && step < 0) return Math.min(to, max)
+  if (from < min && step > 0) return Math.max(to, min)
+  return to
 }
 
 function inRange(name: string, value: number, limits: { min: number; max: number }, unit = 'µm'): void {

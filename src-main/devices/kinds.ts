@@ -13,7 +13,7 @@ export interface XYStage extends Device {
   readonly limits: { readonly x: Range; readonly y: Range }
   /** The last known position and whether it moves; refreshed by the driver, often while moving. */
   readonly position: ReadonlyCell<{ readonly x: number; readonly y: number; readonly moving: boolean }>
-  /** Asks the device where it is; when it resolves, `position` says so. Rejects with DeviceTimeout, DeviceDisconnected or AbortError. */
+  /** Asks the device where it is; when it resolves, `position` says so. Rejects with DeviceRefused, DeviceTimeout, DeviceDisconnected or AbortError. */
   locate(signal?: AbortSignal): Promise<void>
   /** Resolves on arrival. Rejects with OutOfRange, DeviceRefused, DeviceTimeout, DeviceDisconnected, or AbortError after a stop or abort. */
   moveTo(target: { readonly x: number; readonly y: number }, signal?: AbortSignal): Promise<void>

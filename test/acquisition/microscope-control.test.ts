@@ -62,13 +62,16 @@ describe('microscope control on the demo microscope', () => {
 
 describe('a relative move', () => {
   /** A controller of stage and focus alone, with its joystick in our hand. */
-  async function withJoystick() {
+  async function withJoystick(options: { limitsX?: { min: number; max: number } } = {}) {
     const { firmware, binding, log, at: port } = plugged(asiFirmware())
     const drive = { driver: 'asi-ms2000', path: port.path, baudRate: port.baudRate }
     const objectives = [{ id: '10x', label: '10×/0.4', magnification: 10, numericalAperture: 0.4, pixelSizeUm: 0.65 }]
-    const configuration = parseConfiguration({ name: 'Joystick', stage: drive, focus: drive, objectives }, 'a test')
+    const configuration = parseConfiguration({ name: 'Joystick', stage: { ...drive, ...options }, focus: drive, objectives }, 'a test')
     const microscope = new MicroscopeControl((_name, signal) => openMicroscope(configuration, { binding }, signal))
     await microscope.connect('joystick')
+    // So that nothing but the move itself asks.
+    microscope.microscope?.quiet()
+    log.length = 0
     const at = (axis: 'X' | 'Y' | 'Z') => firmware.positionAt(axis, performance.now())
     return { firmware, log, microscope, at, [Symbol.asyncDispose]: () => microscope[Symbol.asyncDispose]() }
   }
@@ -80,6 +83,18 @@ describe('a relative move', () => {
     await expect.poll(() => [rig.at('X'), rig.at('Z')]).toEqual([40, 2])
     await Promise.all([rig.microscope.moveStage({ x: 10, y: 0, relative: true }), rig.microscope.moveFocus({ z: -0.5, relative: true })])
     expect([rig.at('X'), rig.at('Z')]).toEqual([50, 1.5])
+    expect(rig.log[0]).toBe('W X Y Z')
+  })
+
+  it('leads back from beyond a limit, where the joystick has left the stage', async () => {
+    await using rig = await withJoystick({ limitsX: { min: -100, max: 100 } })
+    rig.firmware.joystick('X', 150)
+    await expect.poll(() => rig.at('X')).toBe(150)
+    await expect(rig.microscope.moveStage({ x: 10, y: 0, relative: true })).rejects.toMatchObject({ kind: 'OutOfRange' })
+    await rig.microscope.moveStage({ x: -10, y: 0, relative: true })
+    expect(rig.at('X')).toBe(100)
+    await rig.microscope.moveStage({ x: -10, y: 0, relative: true })
+    expect(rig.at('X')).toBe(90)
   })
 
   it('adds to the one before it, also while the controller is still being asked where it is', async () => {
@@ -100,11 +115,15 @@ describe('a relative move', () => {
     expect(rig.log.filter((line) => line.startsWith('M'))).toEqual([])
   })
 
-  it('is refused where the controller does not say where it is', async () => {
+  it('is refused where the controller does not say where it is, and so are all that wait with it: none moves later', async () => {
     await using rig = await withJoystick()
     rig.firmware.faults.mute = 1000
-    await expect(rig.microscope.moveStage({ x: 10, y: 0, relative: true })).rejects.toMatchObject({ kind: 'DeviceTimeout' })
+    const moves = [1, 2, 3, 4, 5].map(() => rig.microscope.moveStage({ x: 10, y: 0, relative: true }))
+    const ended = Promise.allSettled(moves)
+    await expect(moves[0]).rejects.toMatchObject({ kind: 'DeviceTimeout' })
     rig.firmware.faults.mute = 0
-    expect(rig.log.filter((line) => line.startsWith('M'))).toEqual([])
+    for (const end of await ended) expect(end).toMatchObject({ status: 'rejected', reason: { kind: 'DeviceTimeout' } })
+    await rig.microscope.moveFocus({ z: 1, relative: true })
+    expect(rig.log.filter((line) => line.startsWith('M'))).toEqual(['M Z=10'])
   })
 })

@@ -214,8 +214,17 @@ describe('the ASI MS-2000 driver', () => {
     expect(rig.stage.position.value).toEqual({ x: 200, y: 0, moving: false })
   })
 
+  it('forgets a move that was given up for want of answers as a problem, once the controller answers again', async () => {
+    await using rig = await connected({ pollMs: 20 })
+    rig.firmware.faults.mute = 1000
+    await expect(rig.stage.moveTo({ x: 40, y: 0 })).rejects.toSatisfy((error) => isError(error, 'DeviceTimeout'))
+    await until(() => rig.stage.status.value.state === 'error')
+    rig.firmware.faults.mute = 0
+    await until(() => rig.stage.status.value.state === 'ready', 5000)
+  })
+
   it('halts a stage that never stops being busy, and says so', async () => {
-    await using rig = await connected({ patienceMs: 200 })
+    await using rig = await connected({ patienceMs: 200, pollMs: 20 })
     rig.firmware.faults.neverIdle = true
     const move = rig.stage.moveTo({ x: 40, y: 0 })
     await expect(move).rejects.toSatisfy((error) => isError(error, 'DeviceTimeout'))
@@ -223,6 +232,9 @@ describe('the ASI MS-2000 driver', () => {
     await sleep(50)
     expect(rig.moves()).toEqual(['M X=400 Y=0', '\\'])
     expect(rig.stage.status.value).toMatchObject({ state: 'error', problem: expect.stringContaining('halted') })
+    // That it answers does not mean that the obstacle is gone.
+    await until(() => rig.log.filter((line) => line.startsWith('W')).length > 20)
+    expect(rig.stage.status.value.state).toBe('error')
     rig.firmware.faults.neverIdle = false
     await rig.stage.moveTo({ x: 0, y: 0 })
     expect(rig.stage.status.value).toMatchObject({ state: 'ready', problem: null })

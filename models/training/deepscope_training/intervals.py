@@ -12,15 +12,21 @@ def level(target):
     return np.percentile(target, 0.1) + 0.1 * metrics.value_range(target)
 
 
-def coverage(answers, specimens):
-    """Share of signal pixels (above the target's `level`) inside the Laplace INTERVALS. answers: {photons: [(image, scale, target)]}; one row for each
-    photon level and interval, labelled `specimens`, with the number of pictures that had signal (cases) and the 95 % bootstrap interval over them (low, high)."""
+def coverage(answers, specimens, looks=1):
+    """Share of signal pixels (above the target's `level`) inside the Laplace INTERVALS. answers: {photons: [(image, scale, target)]}, so many `looks` in a row at
+    one specimen each; one row for each interval and photon level with signal, labelled `specimens`, with the number of pictures that had signal (cases) and the
+    95 % bootstrap interval over the specimens (low, high)."""
     rows = []
     for photons, given in answers.items():
-        judged = [(image, scale, target, signal) for image, scale, target in given if (signal := target > level(target)).any()]
-        weights = [signal.sum() for *_, signal in judged]
+        signals = [target > level(target) for *_, target in given]
+        pixels = np.array([signal.sum() for signal in signals])
+        if not pixels.any():
+            continue
+        of_specimen = pixels.reshape(-1, looks).sum(1)
         for interval in INTERVALS:
-            inside = [metrics.coverage(image, scale, target, interval, signal) for image, scale, target, signal in judged]
-            mean, low, high = metrics.bootstrap(inside, weights) if judged else (float("nan"),) * 3
-            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": len(judged), "inside": mean, "low": low, "high": high})
+            shares = [metrics.coverage(*answer, interval, signal) if signal.any() else 0.0 for answer, signal in zip(given, signals)]
+            inside = (shares * pixels).reshape(-1, looks).sum(1)
+            lit = of_specimen > 0
+            mean, low, high = metrics.bootstrap(inside[lit] / of_specimen[lit], of_specimen[lit])
+            rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": int((pixels > 0).sum()), "inside": mean, "low": low, "high": high})
     return rows

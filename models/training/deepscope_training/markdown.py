@@ -55,14 +55,14 @@ def coverage(rows):
     """Shares inside intervals (specimens, photons, interval, inside) with the intervals as columns, and how far they may be off (low, high) where that was measured."""
 
     def share(row):
-        return f"{row['inside']:.1%}" + (f" ({row['low']:.0%}–{row['high']:.0%})" if "low" in row else "")
+        return f"{row['inside']:.1%}" + (f" ({row['low']:.1%}–{row['high']:.1%})" if "low" in row else "")
 
     intervals = sorted({r["interval"] for r in rows})
     lines = ["| specimens | photons | " + " | ".join(f"{i:.0%} interval" for i in intervals) + " |", "| --- | ---: |" + " ---: |" * len(intervals)]
     for specimens, photons in dict.fromkeys((r["specimens"], r["photons"]) for r in rows):
         inside = [next(share(r) for r in rows if (r["specimens"], r["photons"], r["interval"]) == (specimens, photons, i)) for i in intervals]
         lines.append(f"| {specimens} | {photons} | " + " | ".join(inside) + " |")
-    drawn = ["", "In brackets: the 95 % interval that follows from which pictures happened to be counted (bootstrap over them)."]
+    drawn = ["", "In brackets: the 95 % interval that follows from which specimens happened to be counted (bootstrap over them)."]
     return "\n".join(lines + (drawn if any("low" in r for r in rows) else []))
 
 

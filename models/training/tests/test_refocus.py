@@ -304,6 +304,29 @@ class Checks(unittest.TestCase):
         """The same picture at every distance has its sharpest plane at the first of them: before the focus for every bead, which is right for half of them."""
         self.assertAlmostEqual(comparison.told_apart(small_refocus.config(), Identity()), 0.5)
 
+    def test_the_sides_of_focus_are_told_apart_only_with_the_aberrations_of_the_training(self):
+        asked = []
+
+        def rows(config, network, waves):
+            asked.extend(waves)
+            return [{"beads": 3, "sign_accuracy": 1.0}, {"beads": 1, "sign_accuracy": 0.2}]
+
+        with mock.patch.object(checks, "aberrations", rows):
+            self.assertAlmostEqual(comparison.told_apart(small_refocus.config(), None), 0.8)
+        self.assertEqual(asked, [0.05, 0.08, 0.12])
+
+    def test_several_looks_at_one_specimen_are_one_when_it_is_said_how_far_a_coverage_hangs_on_them(self):
+        target = np.zeros((20, 20))
+        target[5:15, 5:15] = 1
+        given = [(target + (n < 20), np.full(target.shape, 0.1), target) for n in range(100)]
+        alone, together = (intervals.coverage({500: given}, "made", looks)[0] for looks in (1, 10))
+        self.assertAlmostEqual(alone["inside"], together["inside"])
+        self.assertGreater(together["high"] - together["low"], 2 * (alone["high"] - alone["low"]))
+
+    def test_a_level_without_signal_has_no_coverage(self):
+        flat = np.zeros((20, 20))
+        self.assertEqual(intervals.coverage({20: [(flat, flat + 1, flat)]}, "made"), [])
+
 
 class Identity(torch.nn.Module):
     """A network that gives back what it gets."""

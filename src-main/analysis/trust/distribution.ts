@@ -229,7 +229,7 @@ function regularity({ repetition }: DistributionInput): Row {
   if (found === null || limit === null) return { ...row, status: 'not-measured' }
   if (found.value <= limit) return { ...row, status: 'fine' }
   const message =
-    'Somewhere fine structure repeats regularly in two directions, as specimens hardly ever do (a lattice, interference, a pattern of the camera): lay the map “Repetition” over the picture.'
+    'Somewhere fine structure repeats regularly in two directions, as specimens hardly ever do: a lattice, interference, or a pattern of the camera.'
   return { ...row, status: 'caution', message }
 }
 

@@ -8,8 +8,9 @@ import { distribution, unfamiliarity } from './distribution.ts'
 import { noExplanation } from './explanation.ts'
 import { tileSide } from './features.ts'
 import { type Picture, saturation, statisticsFor } from './judge.ts'
+import { planeSide } from './limits.ts'
 import { type Finding, metadataGuard } from './metadata-guard.ts'
-import { planeOf } from './plane.ts'
+import { middleOf, planeOf } from './plane.ts'
 import { repetition } from './repetition.ts'
 import type { PictureFacts, Training } from './training.ts'
 import { reportOf } from './verdict.ts'
@@ -67,7 +68,7 @@ export function judgeAnswer({ facts, training, input, grid, gridUm, classes, nov
     known: statistics !== null && found !== null,
     sighting: null,
     watched: false,
-    repetition: repetition(camera),
+    repetition: repetition(middleOf(camera, planeSide)),
   })
   const findings = [
     metadataGuard(facts, training),

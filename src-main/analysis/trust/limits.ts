@@ -78,10 +78,10 @@ export function oddLimit(places: number): number {
   return limit + growth * Math.log(places / calibratedPlaces)
 }
 
-/** Prominence above which the most regular place of a picture is unusual. Of more places the most regular is more so. */
+/** Prominence above which the most regular place of a picture is unusual. Of more places the most regular is more so; of fewer, noise alone reaches as far. */
 export function repetitionLimit(places: number): number {
   const { limit, growth, places: calibratedPlaces } = calibrated.repetition
-  return limit * (places / calibratedPlaces) ** growth
+  return limit * Math.max(1, places / calibratedPlaces) ** growth
 }
 
 /** By which it is foretold whether deconvolution would have been nearer to the truth; holds for one network. *Calibrated.* */

@@ -72,7 +72,8 @@ export function repetitionMap(repetition: Repetition): TrustMap {
   const [width, height] = [columns + 2 * margin, rows + 2 * margin]
   const data = new Float32Array(width * height)
   for (let row = 0; row < rows; row++) data.set(prominence.subarray(row * columns, (row + 1) * columns), (row + margin) * width + margin)
-  const meaning = 'Where fine structure repeats regularly in two directions: what stands out there does so by this factor.'
+  const meaning =
+    'Where fine structure repeats regularly in two directions: what stands out there does so by this factor. The outermost eight pixels are not looked at.'
   const of = { id: 'repetition', instrument: 'distribution', label: 'Repetition', meaning, unit: '× surroundings' } as const
   return map(of, { width, height, data }, 0, 2 * repetitionLimit(mostRegular(repetition).places))
 }

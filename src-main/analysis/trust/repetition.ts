@@ -42,10 +42,10 @@ interface Plan {
   readonly candidates: readonly Candidate[]
 }
 
-let known: Plan | undefined
+let cached: Plan | undefined
 
 function plan(): Plan {
-  if (known) return known
+  if (cached) return cached
   const n = windowSide
   const hann = Array.from({ length: n }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 1)) / (n + 1)))
   const window = Float32Array.from({ length: n * n }, (_, i) => (hann[i % n] as number) * (hann[Math.floor(i / n)] as number))
@@ -59,7 +59,7 @@ function plan(): Plan {
   const chosen = all.filter(({ height }) => height > 0.2 * n && height <= 0.5 * n)
   const mayJoin = (a: (typeof all)[number], b: (typeof all)[number]) =>
     turn(a.angle, b.angle) > Math.PI / 4 - 1e-9 && Math.max(a.height, b.height) < (4 / 3) * Math.min(a.height, b.height)
-  known = {
+  cached = {
     window,
     weight: window.reduce((sum, value) => sum + value, 0),
     candidates: chosen.map((of, i) => ({
@@ -69,7 +69,7 @@ function plan(): Plan {
       partners: chosen.flatMap((other, j) => (j < i && mayJoin(of, other) ? [j] : [])),
     })),
   }
-  return known
+  return cached
 }
 
 /** What lies beyond the last whole step, right and below, is left out. */
@@ -130,8 +130,8 @@ function prominenceOf(power: Float32Array): number {
     const own = power[index] as number
     let inside = 0
     for (const other of coarser) inside += (power[other] as number) / coarser.length
-    // A window in which nothing varies repeats nothing.
-    if (own === 0) continue
+    // A window in which nothing varies repeats nothing; of one that holds a pixel that is no number nothing is known.
+    if (!(own > 0)) continue
     const first = ring[0] as number
     let usual = medians.get(first)
     if (usual === undefined) {

@@ -8,7 +8,7 @@ import { mostRegular, repetition } from '#main/analysis/trust/repetition.ts'
 import { Random } from '#main/devices/simulated/random.ts'
 import { readTraining } from '#main/inference/training.ts'
 import { rootFolder } from '#main/processes.ts'
-import type { Plane } from '#shared/image/plane.ts'
+import { cut, type Plane } from '#shared/image/plane.ts'
 import { gaussian, normals, plane } from './pictures.ts'
 
 interface Case {
@@ -111,25 +111,54 @@ describe('how much a picture repeats', () => {
     expect(repetition(plane(20, () => 1))).toMatchObject({ columns: 1, rows: 1 })
   })
 
+  test('does not object to noise in a small picture either', () => {
+    for (const small of [20, 24, 32, 48])
+      for (let seed = 1; seed <= 50; seed++) {
+        const data = normals(small * small, seed)
+        const { places, value: most } = mostRegular(
+          repetition({ width: small, height: small, data }) as NonNullable<ReturnType<typeof repetition>>,
+        )
+        expect(most).toBeLessThan(repetitionLimit(places))
+      }
+  })
+
+  test('knows nothing of places with a pixel that is no number, and goes on with the others', () => {
+    const picture = photographed(dots([2.5, 0], [0, 2.5], 3), 200, 5)
+    const broken = { ...picture, data: picture.data.slice() }
+    broken.data[5 * size + 5] = Number.NaN
+    broken.data[5 * size + 90] = Number.POSITIVE_INFINITY
+    expect(value(broken)).toBe(value(picture))
+  })
+
   test('may be more, where there are more places', () => {
     expect(repetitionLimit(4 * 784)).toBeGreaterThan(limit)
   })
 })
 
 test('a lattice in an otherwise ordinary picture costs it its “fine”, with a map that shows the place', async () => {
-  const picture = photographed(dots([2.5, 0], [0, 2.5], 3), 200, 5)
-  const whole = { width: size, height: size, data: picture.data }
-  const { report, maps } = judge({
-    facts: { pixelSizeUm: 0.65, numericalAperture: 0.4, emissionNm: 525, modality: 'widefield', bitDepth: 16, structure: null },
-    training: await readTraining(join(rootFolder, 'models', 'widefield-sr'), 0.325),
-    input: whole,
-    output: whole,
-    outputPixelUm: 0.65,
-    depth: 'full',
-  })
+  const training = await readTraining(join(rootFolder, 'models', 'widefield-sr'), 0.325)
+  const judged = ({ width, height, data }: Plane) =>
+    judge({
+      facts: { pixelSizeUm: 0.65, numericalAperture: 0.4, emissionNm: 525, modality: 'widefield', bitDepth: 16, structure: null },
+      training,
+      input: { width, height, data },
+      output: { width, height, data },
+      outputPixelUm: 0.65,
+      depth: 'full',
+    })
+  // 128 wide, 96 high, the patch of dots at (64, 40).
+  const lower = (picture: Plane) => photographed(cut(picture, 0, 24, size, 96), 200, 5)
+  const { report, maps } = judged(lower(dots([2.5, 0], [0, 2.5], 3)))
   const reading = report.instruments.flatMap(({ readings }) => readings).find(({ id }) => id === 'repetition')
   expect(reading).toMatchObject({ status: 'caution', side: 'input' })
-  expect(report.verdict.reasons.map(({ message }) => message).join(' ')).toContain('repeats regularly in two directions')
+  const said = (of: typeof report) => of.verdict.reasons.map(({ message }) => message).join(' ')
+  expect(said(report)).toContain('repeats regularly in two directions')
   const map = maps.find(({ id }) => id === 'repetition')
-  expect(map).toMatchObject({ width: 32, height: 32, label: 'Repetition' })
+  expect(map).toMatchObject({ width: 32, height: 24, label: 'Repetition' })
+  const bytes = map?.bytes as Uint8Array
+  const data = new Float32Array(bytes.buffer, bytes.byteOffset, 32 * 24)
+  const brightest = data.indexOf(Math.max(...data))
+  expect(Math.abs(4 * (brightest % 32) + 2 - 64)).toBeLessThanOrEqual(8)
+  expect(Math.abs(4 * Math.floor(brightest / 32) + 2 - 40)).toBeLessThanOrEqual(8)
+  expect(said(judged(lower(fibres(14, 1))).report)).not.toContain('repeats')
 })

@@ -9,6 +9,7 @@ from ..scene import STEP_Z
 from . import beads, fields, heldout, observe, predict
 
 EMPTY_FROM = 3.0  # µm from the next bead
+WAVES = (-0.08, 0.0, 0.03, 0.05, 0.08, 0.12, 0.16)  # spherical aberrations by which the sides of focus are told apart, the sign opposite to the training's included
 SEEN = 200  # fresh specimens of the training's families for `intervals.coverage`; of fewer, a handful decides
 EDGE = 16  # pixels at the border of a field that are left out
 NEAR_Z, NEAR_XY = 2.0, 0.8  # µm: a spot this near to a true point is true
@@ -141,11 +142,11 @@ def slice_of(stack, surface, positions):
     return torch.lerp(below, above, place - low)
 
 
-def aberrations(config, network, photons=1000, distances=(-5.0, -2.0, 2.0, 5.0)):
-    """Share of beads put on the right side of focus, for aberrations inside and outside of the training's, the opposite sign included."""
+def aberrations(config, network, photons=1000, distances=(-5.0, -2.0, 2.0, 5.0), waves=WAVES):
+    """Share of beads put on the right side of focus, for spherical aberrations of so many `waves` RMS, inside and outside of the training's."""
     reach, rows = config.data.reach, []
     z = np.arange(-reach, reach + 0.5, 1.0)
-    for spherical in (-0.08, 0.0, 0.03, 0.05, 0.08, 0.12, 0.16):
+    for spherical in waves:
         widefield, _, places = observe.beads(config, [-d for d in distances], spherical=spherical, seed=2)
         generator, right = torch.Generator().manual_seed(photons), []
         for d, image in zip(distances, widefield):

@@ -1,6 +1,6 @@
-"""Where the map of distances enters, measured: both designs trained alike for a short time, compared, and the result kept.
+"""Where the map of distances enters, measured: both designs trained alike, compared, and the result kept.
 
-    python3 -m deepscope_training.refocus.comparison deep-z --steps 6000 --precision bfloat16 --work DIR --pool DIR
+    python3 -m deepscope_training.refocus.comparison deep-z --steps 5000 --precision bfloat16 --work DIR --pool DIR
 
 writes refocus/designs.json, from which every card takes its table.
 """
@@ -57,8 +57,9 @@ def cost(network):
 
 def told_apart(config, network):
     """Share of beads, at aberrations of the training, that are put on the right side of focus."""
-    inside = [row for row in checks.aberrations(config, network) if row["in_training"] == "yes"]
-    return float(np.average([row["sign_accuracy"] for row in inside], weights=[row["beads"] for row in inside]))
+    low, high = config.optics.spherical
+    rows = checks.aberrations(config, network, waves=[waves for waves in checks.WAVES if low <= waves <= high])
+    return float(np.average([row["sign_accuracy"] for row in rows], weights=[row["beads"] for row in rows]))
 
 
 def run(config, work, pool_folder, steps, report=print, precision=None):
@@ -71,7 +72,7 @@ def run(config, work, pool_folder, steps, report=print, precision=None):
         train.run(here, Path(work) / mode, pool_folder, steps=steps, grow=False, report=report, precision=precision)
         network, state = package.load_network(here, Path(work) / mode)
         found, (one, shared) = quality(here, network, fields), cost(network)
-        row = {"dpm": mode, "parameters": sum(p.numel() for p in network.parameters()), "steps": state["step"]}
+        row = {"dpm": mode, "parameters": sum(p.numel() for p in network.parameters()), "steps": state["step"], "precision": state.get("precision") or "float32"}
         row |= {f"{low:g}-{high:g} µm, dB (input)": f"{own:.2f} ({raw:.2f})" for (low, high), (raw, own) in found.items()}
         row["right side of focus"] = f"{told_apart(here, network):.0%}"
         rows.append({**row, f"ms a plane of {PIXELS}², one core": round(1e3 * one), f"the same, {PLANES} planes together": round(1e3 * shared)})
@@ -83,7 +84,7 @@ def run(config, work, pool_folder, steps, report=print, precision=None):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("package")
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--steps", type=int, default=5000)
     parser.add_argument("--precision", choices=["float32", "bfloat16"], help="in which the networks compute while they learn")
     parser.add_argument("--work", type=Path, required=True, help="folder for the two trainings")
     parser.add_argument("--pool", type=Path, required=True, help="folder of the pool")

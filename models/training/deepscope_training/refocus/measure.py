@@ -191,7 +191,7 @@ def run(config, work, out, report=print):
         "empty": checks.empty(config, network),
         "spots": checks.spots(config, network),
         "rare": checks.rare(config, network),
-        "coverage": intervals.coverage(entries_seen(config, network, report), "seen families") + intervals.coverage(held_answers, "held-out families"),
+        "coverage": intervals.coverage(entries_seen(config, network, report), "seen families") + intervals.coverage(held_answers, "held-out families", looks=len(signed(config))),
         "surfaces": checks.surfaces(config, network),
         "aberrations": checks.aberrations(config, network),
         "beyond": checks.beyond(config, network),

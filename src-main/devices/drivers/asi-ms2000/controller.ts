@@ -63,7 +63,7 @@ export class AsiController implements AsyncDisposable {
   #disposed = false
   readonly #patienceMs: number
   readonly #polling: Polling
-  /** It left a question at rest unanswered. */
+  /** The problem that is shown is that it did not answer. */
   #unanswered = false
 
   private constructor(
@@ -74,7 +74,7 @@ export class AsiController implements AsyncDisposable {
     this.#polling = new Polling(options.pollMs ?? REST_MS, () => this.#look())
     this.#exchange = new Exchange(port, { device: NAME, refusal: asi.refusalOf })
     this.#exchange.onDisconnect = (error) => {
-      this.onProblem(error)
+      this.#show(error)
       this.#finishAll(error)
     }
   }
@@ -137,7 +137,7 @@ export class AsiController implements AsyncDisposable {
 
   /** Asks where the axes are. */
   async locate(signal?: AbortSignal): Promise<void> {
-    await this.#readPositions([...this.axes.keys()], signal)
+    await this.#readPositions(signal)
     this.onChange()
   }
 
@@ -152,12 +152,9 @@ export class AsiController implements AsyncDisposable {
     if (!described || this.#watching || this.#motions.size > 0 || !this.port.isOpen) return
     try {
       await this.locate()
-      if (this.#unanswered) this.onProblem(null)
-      this.#unanswered = false
+      if (this.#unanswered) this.#show(null)
     } catch (error) {
-      if (!isError(error, 'DeviceTimeout')) return
-      this.#unanswered = true
-      this.onProblem(error)
+      if (isError(error, 'DeviceTimeout')) this.#show(error, true)
     }
   }
 
@@ -232,17 +229,18 @@ export class AsiController implements AsyncDisposable {
   }
 
   async #follow(): Promise<void> {
-    const names = [...this.axes.keys()]
     let lastMotion = performance.now()
+    let before = new Map<asi.Axis, number>()
     for (let busy = true; busy && !this.#disposed; ) {
       const asked = [...this.#motions].filter(({ started }) => started)
       try {
         busy = await this.#exchange.send(asi.status)
-        const still = await this.#readPositions(names)
+        await this.#readPositions()
         for (const motion of asked) {
-          if (!busy || this.#hasArrived(motion, still)) this.#finish(motion, null)
+          if (!busy || this.#hasArrived(motion, before)) this.#finish(motion, null)
           else motion.due ??= this.#expect(motion)
         }
+        before = new Map([...this.axes].map(([name, { position }]) => [name, position]))
       } catch (error) {
         await this.#giveUp(error)
         return
@@ -256,18 +254,14 @@ export class AsiController implements AsyncDisposable {
     }
   }
 
-  /** Refreshes the positions; returns the axes that have not moved since the last time. */
-  async #readPositions(names: readonly asi.Axis[], signal?: AbortSignal): Promise<ReadonlySet<asi.Axis>> {
+  async #readPositions(signal?: AbortSignal): Promise<void> {
+    const names = [...this.axes.keys()]
     const positions = await this.#exchange.send(asi.where(names), signal)
-    const still = new Set<asi.Axis>()
     names.forEach((name, i) => {
       const axis = this.axes.get(name)
       const position = positions[i]
-      if (!axis || position === undefined) return
-      if (axis.position === position) still.add(name)
-      axis.position = position
+      if (axis && position !== undefined) axis.position = position
     })
-    return still
   }
 
   #expect(motion: Motion): { seconds: number; deadline: number } {
@@ -276,12 +270,13 @@ export class AsiController implements AsyncDisposable {
     return { seconds, deadline: performance.now() + seconds * 1000 * PATIENCE + this.#patienceMs }
   }
 
-  /** STATUS cannot tell two motions apart; with only one, its word alone counts. */
-  #hasArrived(motion: Motion, still: ReadonlySet<asi.Axis>): boolean {
+  /** STATUS cannot tell two motions apart; with only one, its word alone counts. `before`: where the axes were one poll ago. */
+  #hasArrived(motion: Motion, before: ReadonlyMap<asi.Axis, number>): boolean {
     if (this.#motions.size < 2) return false
-    return (Object.entries(motion.targets) as [asi.Axis, number][]).every(
-      ([name, target]) => still.has(name) && Math.abs((this.axes.get(name)?.position ?? Number.NaN) - target) <= NEAR_UM,
-    )
+    return (Object.entries(motion.targets) as [asi.Axis, number][]).every(([name, target]) => {
+      const position = this.axes.get(name)?.position ?? Number.NaN
+      return position === before.get(name) && Math.abs(position - target) <= NEAR_UM
+    })
   }
 
   async #haltOverdue(): Promise<void> {
@@ -294,7 +289,7 @@ export class AsiController implements AsyncDisposable {
     const message = `The ${NAME} on ${path} is still busy with ${axes} long after the ${seconds} s that the move should take, and was halted. Check for an obstacle and that its motors are enabled.`
     const error = new AppError('DeviceTimeout', message, { path, expectedSeconds: overdue.due.seconds })
     this.#finish(overdue, error)
-    this.onProblem(error)
+    this.#show(error)
     await this.halt().catch(() => {})
   }
 
@@ -302,9 +297,15 @@ export class AsiController implements AsyncDisposable {
   async #giveUp(error: unknown): Promise<void> {
     if (this.#disposed) return
     const problem = isError(error) ? error : null
-    if (problem) this.onProblem(problem)
+    if (problem) this.#show(problem, problem.kind === 'DeviceTimeout')
     this.#finishAll(error instanceof Error ? error : new Error(String(error)))
     if (this.port.isOpen) await this.#exchange.send(asi.halt).catch(() => {})
+  }
+
+  /** `unanswered`: it is over as soon as the controller answers again. */
+  #show(problem: AppError | null, unanswered = false): void {
+    this.#unanswered = unanswered
+    this.onProblem(problem)
   }
 
   #finishAll(error: Error): void {
@@ -313,7 +314,7 @@ export class AsiController implements AsyncDisposable {
 
   #finish(motion: Motion, error: Error | null): void {
     if (!this.#motions.delete(motion)) return
-    if (!error) this.onProblem(null)
+    if (!error) this.#show(null)
     motion.finish(error)
     this.onChange()
   }

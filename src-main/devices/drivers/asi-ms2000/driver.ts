@@ -35,7 +35,7 @@ export interface AsiDevices extends AsyncDisposable {
   readonly stage: XYStage | null
   readonly focus: FocusDrive | null
   readonly safeState: SafeState
-  /** No looking at rest until the result is disposed: for acquisitions. */
+  /** No looking at rest until the result is disposed: for recordings. */
   quiet(): Disposable
 }
 
