@@ -14,7 +14,7 @@ export interface XYStage extends Device {
   /** The last known position and whether it moves; refreshed by the driver, often while moving. */
   readonly position: ReadonlyCell<{ readonly x: number; readonly y: number; readonly moving: boolean }>
   /** Asks the device where it is; when it resolves, `position` says so. Rejects with DeviceRefused, DeviceTimeout, DeviceDisconnected or AbortError. */
-  locate(signal?: AbortSignal): Promise<void>
+  locate(): Promise<void>
   /** Resolves on arrival. Rejects with OutOfRange, DeviceRefused, DeviceTimeout, DeviceDisconnected, or AbortError after a stop or abort. */
   moveTo(target: { readonly x: number; readonly y: number }, signal?: AbortSignal): Promise<void>
   /** Halts, ahead of every queued command. Moves under way reject with AbortError. */
@@ -25,7 +25,7 @@ export interface XYStage extends Device {
 export interface FocusDrive extends Device {
   readonly limits: Range
   readonly position: ReadonlyCell<{ readonly z: number; readonly moving: boolean }>
-  locate(signal?: AbortSignal): Promise<void>
+  locate(): Promise<void>
   moveTo(z: number, signal?: AbortSignal): Promise<void>
   stop(): Promise<void>
 }

@@ -136,8 +136,8 @@ export class AsiController implements AsyncDisposable {
   }
 
   /** Asks where the axes are. */
-  async locate(signal?: AbortSignal): Promise<void> {
-    await this.#readPositions(signal)
+  async locate(): Promise<void> {
+    await this.#readPositions()
     this.onChange()
   }
 
@@ -254,9 +254,9 @@ export class AsiController implements AsyncDisposable {
     }
   }
 
-  async #readPositions(signal?: AbortSignal): Promise<void> {
+  async #readPositions(): Promise<void> {
     const names = [...this.axes.keys()]
-    const positions = await this.#exchange.send(asi.where(names), signal)
+    const positions = await this.#exchange.send(asi.where(names))
     names.forEach((name, i) => {
       const axis = this.axes.get(name)
       const position = positions[i]

@@ -159,8 +159,8 @@ abstract class AsiPart implements AsyncDisposable {
     })
   }
 
-  locate(signal?: AbortSignal): Promise<void> {
-    return this.controller.locate(signal)
+  locate(): Promise<void> {
+    return this.controller.locate()
   }
 
   stop(): Promise<void> {
