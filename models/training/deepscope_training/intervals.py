@@ -23,10 +23,10 @@ def coverage(answers, specimens, looks=1):
         if not pixels.any():
             continue
         of_specimen = pixels.reshape(-1, looks).sum(1)
+        lit = of_specimen > 0
         for interval in INTERVALS:
             shares = [metrics.coverage(*answer, interval, signal) if signal.any() else 0.0 for answer, signal in zip(given, signals)]
             inside = (shares * pixels).reshape(-1, looks).sum(1)
-            lit = of_specimen > 0
             mean, low, high = metrics.bootstrap(inside[lit] / of_specimen[lit], of_specimen[lit])
             rows.append({"specimens": specimens, "photons": photons, "interval": interval, "cases": int((pixels > 0).sum()), "inside": mean, "low": low, "high": high})
     return rows

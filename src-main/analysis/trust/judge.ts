@@ -79,8 +79,8 @@ export function judge(request: JudgeRequest): Judgement {
   const photons = photonsOf(input, noise)
   const statistics = statisticsFor(training, facts.pixelSizeUm)
   const found = unfamiliarity(depth === 'light' ? input : whole, statistics, tilesAlong[depth])
-  const { sighting, watched } = sightingOf(request, depth === 'full' ? whole : input)
-  const repeating = repetition(depth === 'full' ? whole : input)
+  const { sighting, watched } = sightingOf(request, input)
+  const repeating = repetition(input)
   const fit = explanationApplies(training) ? explain(input, output, noise) : null
   const spots = fit ? unexplained(fit, noise) : null
   const answers = request.answers ?? []

@@ -6,7 +6,7 @@ import type { Unfamiliarity } from './distribution.ts'
 import { limits, oddLimit, repetitionLimit } from './limits.ts'
 import { placesThatCount, type Sighting } from './lookout.ts'
 import { percentileOf } from './plane.ts'
-import { margin, mostRegular, type Repetition } from './repetition.ts'
+import { margin, type Repetition } from './repetition.ts'
 import type { Explanation } from './squirrel.ts'
 
 function map(of: Pick<TrustMap, 'id' | 'instrument' | 'label' | 'meaning' | 'unit'>, picture: Plane, low: number, high: number): TrustMap {
@@ -75,5 +75,5 @@ export function repetitionMap(repetition: Repetition): TrustMap {
   const meaning =
     'Where fine structure repeats regularly in two directions: what stands out there does so by this factor. The outermost eight pixels are not looked at.'
   const of = { id: 'repetition', instrument: 'distribution', label: 'Repetition', meaning, unit: '× surroundings' } as const
-  return map(of, { width, height, data }, 0, 2 * repetitionLimit(mostRegular(repetition).places))
+  return map(of, { width, height, data }, 0, 2 * repetitionLimit(columns * rows))
 }

@@ -53,6 +53,11 @@ export function calibrate(rows: readonly Row[], places: { readonly odd: number; 
         found.map((value) => Math.log(Math.abs(value))),
       ),
     )
+  /** Of figures whose largest is larger where there are more places. `shown`: from what was found to what the limit is told in. */
+  const rising = (figure: keyof typeof spent, found: readonly number[], count: number, shown = (value: number) => value) => {
+    const { limit, growth } = tail(found, spent[figure])
+    return { limit: digits(shown(limit)), growth: digits(growth), places: count }
+  }
   const low = (figure: keyof typeof spent, found: readonly number[]) =>
     -high(
       figure,
@@ -75,12 +80,8 @@ export function calibrate(rows: readonly Row[], places: { readonly odd: number; 
     rsp: digits(low('rsp', values('rsp-share'))),
     unexplained: digits(highInDecades('unexplained', values('spot'))),
     disagreement: digits(highInDecades('disagreement', values('disagreement-output')) / 100),
-    odd: { limit: digits(high('odd', values('odd'))), growth: digits(tail(values('odd'), spent.odd).growth), places: places.odd },
-    repetition: {
-      limit: digits(highInDecades('repetition', values('repetition'))),
-      growth: digits(tail(values('repetition').map(Math.log), spent.repetition).growth),
-      places: places.repetition,
-    },
+    odd: rising('odd', values('odd'), places.odd),
+    repetition: rising('repetition', values('repetition').map(Math.log), places.repetition, Math.exp),
     oddAllOver: digits(high('oddAllOver', values('odd-all-over'))),
     blurred: digits(high('blurred', values('blurred'))),
   }
