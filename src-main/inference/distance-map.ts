@@ -15,6 +15,8 @@ export interface DistanceMap {
   readonly rangeUm: readonly [number, number]
   /** The result is normalised as the picture before the map is: it can be brought back to the picture's units. Its further channels are widths. */
   readonly inverse: boolean
+  /** The picture may be given once for several maps: surfaces of one picture share what the network makes of it before the map comes in. */
+  readonly shared: boolean
 }
 
 const finite = z.number().finite()
@@ -22,7 +24,12 @@ const finite = z.number().finite()
 const schema = z.object({
   config: z.object({
     deepscope: z.object({
-      distance: z.object({ input: z.string(), unit_um: finite.positive(), range_um: z.tuple([finite, finite]) }),
+      distance: z.object({
+        input: z.string(),
+        unit_um: finite.positive(),
+        range_um: z.tuple([finite, finite]),
+        shared: z.boolean().default(false),
+      }),
       intensity: z.object({ inverse: z.string().optional() }).optional(),
     }),
   }),
@@ -54,7 +61,7 @@ export function readDistanceMap({ own, inputs }: Description): DistanceMap {
   if (!single) throw new FieldProblem('config.deepscope.distance.input', 'and the inputs before it must have one channel each')
   const affine = inputs[0]?.operations.every(({ id }) => affineOperations.includes(id)) ?? false
   const inverse = place > 0 && affine && intensity?.inverse === 'inverse-of-input-normalisation'
-  return { input: said.input, channel: place, unitUm: said.unit_um, rangeUm: said.range_um, inverse }
+  return { input: said.input, channel: place, unitUm: said.unit_um, rangeUm: said.range_um, inverse, shared: said.shared }
 }
 
 /** What to do, for a person who gave the image alone. */

@@ -72,3 +72,8 @@ const largestBatch = 16
 export function tilesAtOnce(tilePixels: number, largest: number): number {
   return Math.max(1, Math.min(largestBatch, Math.floor(Math.min(batchPixels, largest * largest) / tilePixels)))
 }
+
+/** Maps of distances that may go with one picture of this many pixels: together no more than one of the largest tile. */
+export function mapsAtOnce(tilePixels: number, largest: number): number {
+  return Math.max(1, Math.min(largestBatch, Math.floor((largest * largest) / tilePixels)))
+}

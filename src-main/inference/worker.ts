@@ -24,7 +24,7 @@ import { resampledImage } from './tensors/resampled-image.ts'
 import { runImage } from './tensors/run-image.ts'
 import { compareWithTest } from './tensors/self-test.ts'
 import { tensorRunner } from './tensors/session.ts'
-import { largestTile, tilesAtOnce } from './tiling.ts'
+import { largestTile, mapsAtOnce, tilesAtOnce } from './tiling.ts'
 import { type GridShape, type TileShape, Workbench } from './workbench.ts'
 
 type Runtime = typeof import('onnxruntime-node')
@@ -168,8 +168,9 @@ class Worker {
     const { ratio } = gridStep(imageGrid(model), message.pixelSizeUm)
     const given: NdArray = { dtype: pixelType, dims, data: new Float32Array(pixelsFrom(payload, pixelType)) }
     const image = resampledImage(given, ratio)
-    const side = (dims[2] ?? 1) > 1 ? Math.min(256, largestTile(freemem())) : largestTile(freemem())
-    const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side })
+    const largest = largestTile(freemem())
+    const side = (dims[2] ?? 1) > 1 ? Math.min(256, largest) : largest
+    const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side }, (pixels) => mapsAtOnce(pixels, largest))
     for (;;) {
       const step = await steps.next()
       if (step.done) {

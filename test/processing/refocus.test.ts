@@ -13,7 +13,7 @@ import { distancesOf, type Surfaces, surfacesFrom } from '#shared/surfaces.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { pythonInput, runPython } from '#test/storage/python.ts'
 
-const map: DistanceMap = { input: 'dpm', channel: 1, unitUm: 10, rangeUm: [-10, 10], inverse: true }
+const map: DistanceMap = { input: 'dpm', channel: 1, unitUm: 10, rangeUm: [-10, 10], inverse: true, shared: false }
 
 describe('a map of distances', () => {
   test('within the range nothing is said, up to rounding', () => {

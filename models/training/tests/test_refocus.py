@@ -441,18 +441,21 @@ class Package(unittest.TestCase):
     def test_from_the_pool_to_the_package(self):
         import yaml
 
-        folder, config = small.scratch(self), small_refocus.config()
-        pool.fill(config, folder / "pool", report=small.silent)
-        train.run(config, folder / "work", folder / "pool", grow=False, report=small.silent)
-        describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
-        description = yaml.safe_load((folder / "out" / "rdf.yaml").read_text(encoding="utf-8"))
-        own = description["config"]["deepscope"]
-        self.assertEqual(description["weights"]["onnx"]["sha256"], package.sha256(folder / "out" / "model.onnx"))
-        self.assertEqual([t["id"] for t in description["inputs"]], ["raw", "dpm"])
-        self.assertEqual(own["distance"]["range_um"], [-2.0, 2.0])
-        self.assertIn("WO2020139835A1", own["patent"])
-        self.assertEqual(own["guard"]["statistics"]["sha256"], package.sha256(folder / "out" / "statistics.json"))
-        self.assertEqual(json.loads((folder / "out" / "statistics.json").read_text())["tile"], 128)
+        folder = small.scratch(self)
+        pool.fill(small_refocus.config(), folder / "pool", report=small.silent)
+        for mode in networks.MODES:
+            config, work, out = small_refocus.config(mode), folder / mode, folder / mode / "out"
+            train.run(config, work, folder / "pool", grow=False, report=small.silent)
+            describe.run(config, work, folder / "pool", out, report=small.silent)
+            description = yaml.safe_load((out / "rdf.yaml").read_text(encoding="utf-8"))
+            own = description["config"]["deepscope"]
+            self.assertEqual(description["weights"]["onnx"]["sha256"], package.sha256(out / "model.onnx"))
+            self.assertEqual([t["id"] for t in description["inputs"]], ["raw", "dpm"])
+            self.assertEqual(own["distance"]["range_um"], [-2.0, 2.0])
+            self.assertEqual(own["distance"].get("shared", False), mode == "late", "the encoding of a picture is the same for every distance")
+            self.assertIn("WO2020139835A1", own["patent"])
+            self.assertEqual(own["guard"]["statistics"]["sha256"], package.sha256(out / "statistics.json"))
+            self.assertEqual(json.loads((out / "statistics.json").read_text())["tile"], 128)
 
 
 if __name__ == "__main__":

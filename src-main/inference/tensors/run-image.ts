@@ -28,6 +28,8 @@ const order: readonly (Extent | 'c')[] = ['t', 'c', 'z', 'y', 'x']
 
 /**
  * Yields the finished fraction (0…1) after every block, so that the caller can stop between blocks.
+ * @param largest wished upper limits of a block.
+ * @param maps of distances that go with one block of one picture at most, where the network takes several (`DistanceMap.shared`).
  * Throws ModelInvalid where the network does not take images or gives another shape than promised, OutOfRange for an image that does not
  * suit it, ModelFailed for values that are no numbers.
  */
@@ -36,6 +38,7 @@ export async function* runImage(
   image: ImageArray,
   run: RunTensors,
   largest: Readonly<Record<Extent, number>>,
+  maps: (blockPixels: number) => number = () => 1,
 ): AsyncGenerator<number, readonly ImageResult[]> {
   const layout = layoutOf(model)
   checkChannels(model, layout, image.dims[1] as number)
@@ -50,18 +53,21 @@ export async function* runImage(
   const planes = prepared[0]?.dims[0] ?? 0
   const places = placesOf(plans)
   const results: (NdArray | null)[] = layout.outputs.map(() => null)
-  for (let plane = 0; plane < planes; plane++) {
+  const groups = groupsOf(model, prepared, planes, maps((plans.y?.size ?? 1) * (plans.x?.size ?? 1)))
+  for (const group of groups) {
     for (const [index, place] of places.entries()) {
-      const outputs = await run(model.inputs.map((input, each) => cutOut(prepared[each] as Tensor, input, plane, place, plans)))
+      const outputs = await run(
+        model.inputs.map((input, each) => cutOut(prepared[each] as Tensor, input, partOf(model, input, group), place, plans)),
+      )
       layout.outputs.forEach((output, each) => {
         const found = outputs[model.outputs.indexOf(output.tensor)]
         if (!found)
           throw new AppError('ModelInvalid', `The network "${model.name}" gave no output "${output.tensor.id}".`, { model: model.id })
-        const block = withoutBatch(model, output, found, plans)
+        const block = batchFirst(model, output, found, group.count, plans)
         results[each] ??= allocate(block.dtype, [planes, ...resultDims(output, lengths)])
-        putBack(block, output, results[each] as NdArray, plane, place)
+        putBack(block, output, results[each] as NdArray, group.first, place)
       })
-      yield (plane * places.length + index + 1) / (planes * places.length)
+      yield (group.first * places.length + (index + 1) * group.count) / (planes * places.length)
     }
   }
   return layout.outputs.map((output, index): ImageResult => {
@@ -169,6 +175,35 @@ function inputTensors(model: NetworkModel, { rules, channels }: ImageLayout, ima
   })
 }
 
+/** Planes that go through the network together. */
+interface Group {
+  readonly first: number
+  readonly count: number
+}
+
+/** Each plane alone; but up to `most` neighbours that show one picture together, where the network takes it once for several maps. */
+function groupsOf({ distance, inputs, outputs }: NetworkModel, prepared: readonly Tensor[], planes: number, most: number): Group[] {
+  const sharing = distance?.shared === true && [...inputs, ...outputs].every(({ axes }) => axes[0]?.type === 'batch')
+  const pictures = prepared.filter((_, index) => inputs[index]?.id !== distance?.input)
+  const groups: Group[] = []
+  for (let first = 0, next = 1; first < planes; first = next, next++) {
+    if (sharing) while (next < planes && next - first < most && pictures.every((picture) => alike(picture, first, next))) next++
+    groups.push({ first, count: next - first })
+  }
+  return groups
+}
+
+function alike({ dims: [planes = 1], data }: Tensor, a: number, b: number): boolean {
+  const length = data.length / planes
+  for (let i = 0; i < length; i++) if (data[a * length + i] !== data[b * length + i]) return false
+  return true
+}
+
+/** Of several planes every input takes all, but for the picture that they share. */
+function partOf({ distance }: NetworkModel, { id }: TensorDescription, group: Group): Group {
+  return id === distance?.input ? group : { ...group, count: 1 }
+}
+
 type Place = Readonly<Partial<Record<Extent, Block>>>
 
 function placesOf(plans: Readonly<Record<Extent, BlockPlan | null>>): Place[] {
@@ -179,11 +214,11 @@ function placesOf(plans: Readonly<Record<Extent, BlockPlan | null>>): Place[] {
   )
 }
 
-/** The block of one plane, with the edge repeated beyond the image, and its axes in the order of the description. */
+/** The block of some planes, with the edge repeated beyond the image, and its axes in the order of the description; of several the batch is the first. */
 function cutOut(
   tensor: Tensor,
   input: TensorDescription,
-  plane: number,
+  { first, count }: Group,
   place: Place,
   plans: Readonly<Record<Extent, BlockPlan | null>>,
 ): NdArray {
@@ -197,27 +232,30 @@ function cutOut(
     const start = block?.start ?? 0
     return Int32Array.from({ length: size }, (_, i) => Math.min(length - 1, Math.max(0, start + i)) * step)
   })
-  const block = gather(tensor, [Int32Array.of(plane * (steps[0] as number)), ...offsets])
-  const dims = input.axes.map((axis) => (axis.type === 'batch' ? 1 : (block.dims[bare(input).indexOf(axis) + 1] as number)))
+  const planes = Int32Array.from({ length: count }, (_, i) => (first + i) * (steps[0] as number))
+  const block = gather(tensor, [planes, ...offsets])
+  const dims = input.axes.map((axis) => (axis.type === 'batch' ? count : (block.dims[bare(input).indexOf(axis) + 1] as number)))
   return { ...block, dims }
 }
 
-/** The tensor without its batch of one, if it has the shape that its description promises. */
-function withoutBatch(
+/** The tensor with its batch of `count` as the first axis, if it has the shape that its description promises. */
+function batchFirst(
   model: NetworkModel,
   { tensor, links, channels }: OutputLayout,
   found: NdArray,
+  count: number,
   plans: Readonly<Record<Extent, BlockPlan | null>>,
 ): NdArray {
   const wanted = tensor.axes.map((axis) => {
-    if (axis.type === 'batch') return 1
+    if (axis.type === 'batch') return count
     if (axis.type === 'channel') return channels
     const extent = extentOf(axis) as Extent
     const link = links[extent]
     return link ? Math.floor((plans[extent]?.size ?? 0) * link.ratio + link.offset + 1e-9) : 1
   })
   if (found.dims.length === wanted.length && found.dims.every((size, index) => size === wanted[index])) {
-    return { ...found, dims: wanted.filter((_, index) => tensor.axes[index]?.type !== 'batch') }
+    // A batch elsewhere holds one plane only.
+    return { ...found, dims: [count, ...wanted.filter((_, index) => tensor.axes[index]?.type !== 'batch')] }
   }
   throw new AppError(
     'ModelInvalid',
@@ -236,16 +274,15 @@ function resultDims({ tensor, links, channels }: OutputLayout, lengths: Readonly
 }
 
 /** Copies the part of a block that may be kept. */
-function putBack(block: NdArray, { tensor, links }: OutputLayout, result: NdArray, plane: number, place: Place): void {
+function putBack(block: NdArray, { tensor, links }: OutputLayout, result: NdArray, first: number, place: Place): void {
   const spans = bare(tensor).map((axis, index) => {
     const extent = extentOf(axis)
     const link = extent ? links[extent] : null
     const cut = extent ? place[extent] : undefined
     return link && cut ? keptSpan(link, cut, result.dims[index + 1] as number) : { from: 0, at: 0, size: result.dims[index + 1] as number }
   })
-  const whole = { ...block, dims: [1, ...block.dims] }
-  const size = [1, ...spans.map((span) => span.size)]
-  paste(whole, [0, ...spans.map(({ from }) => from)], size, result, [plane, ...spans.map(({ at }) => at)])
+  const size = [block.dims[0] as number, ...spans.map((span) => span.size)]
+  paste(block, [0, ...spans.map(({ from }) => from)], size, result, [first, ...spans.map(({ at }) => at)])
 }
 
 /** Where the kept part lies in the block's output and in the whole result. */

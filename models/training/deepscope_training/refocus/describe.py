@@ -172,6 +172,7 @@ def own(config, state, network, out, variant):
             "unit_um": UNIT,
             "range_um": [-data.reach, data.reach],
             "positive": "away-from-objective",
+            **({"shared": True} if config.network.dpm == "late" else {}),  # one picture may go in with several maps
             "focus_um_per_stage_um": round(focus_travel(optics.na, optics.index), 3),
         },
         "specimen_half_depth_um": [0.0, data.depth],

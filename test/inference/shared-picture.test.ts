@@ -1,0 +1,85 @@
+/** Surfaces of one picture through the refocusing networks in models/: the picture goes in once for several maps of distances, and the answers are the same. */
+import { join } from 'node:path'
+import * as ort from 'onnxruntime-node'
+import { describe, expect, test, vi } from 'vitest'
+import { readPackage } from '#main/inference/catalog.ts'
+import { loadWeights } from '#main/inference/load-weights.ts'
+import type { NetworkModel } from '#main/inference/package.ts'
+import type { NdArray } from '#main/inference/tensors/nd-array.ts'
+import { type RunTensors, runImage } from '#main/inference/tensors/run-image.ts'
+import { tensorRunner } from '#main/inference/tensors/session.ts'
+import { mapsAtOnce } from '#main/inference/tiling.ts'
+import { rootFolder } from '#main/processes.ts'
+
+vi.setConfig({ testTimeout: 60_000 })
+
+const [height, width] = [64, 400]
+const largest = { t: 1, z: 1, y: 512, x: 320 }
+
+/** Planes of picture and map: what is shown, and the distance over ten µm. */
+function planes(pairs: readonly (readonly [shown: number, distance: number])[]): NdArray {
+  const pixels = width * height
+  const data = new Float32Array(2 * pixels * pairs.length)
+  for (const [plane, [shown, distance]] of pairs.entries()) {
+    for (let i = 0; i < pixels; i++) data[2 * plane * pixels + i] = 100 + ((i * 7919 * (1 + shown)) % 251) + (i % 977 > 900 ? 800 : 0)
+    data.fill(distance, (2 * plane + 1) * pixels, (2 * plane + 2) * pixels)
+  }
+  return { dtype: 'float32', dims: [pairs.length, 2, 1, height, width], data }
+}
+
+describe.each(['deep-z', 'deep-z-plus'])('%s', async (name) => {
+  const model = (await readPackage(join(rootFolder, 'models', name)))?.network as NetworkModel
+  const { bytes, external } = await loadWeights(model)
+  const run = tensorRunner(ort, model, await ort.InferenceSession.create(bytes, { externalData: external }))
+  const refocused = async (shared: boolean, image: NdArray, maps?: number) => {
+    const batches: (readonly (number | undefined)[])[] = []
+    const watching: RunTensors = (inputs) => {
+      batches.push(inputs.map(({ dims }) => dims[0]))
+      return run(inputs)
+    }
+    const asked = { ...model, distance: model.distance && { ...model.distance, shared } }
+    const steps = runImage(asked, image, watching, largest, () => maps ?? 1)
+    const fractions: number[] = []
+    for (;;) {
+      const step = await steps.next()
+      if (step.done) return { image: step.value[0]?.image as NdArray, batches, fractions }
+      fractions.push(step.value)
+    }
+  }
+  // Three surfaces of one picture, one of another.
+  const image = planes([
+    [0, -0.5],
+    [0, 0],
+    [0, 0.7],
+    [1, 0.2],
+  ])
+
+  test('a picture goes in once for as many of its maps as may go together, block by block', async () => {
+    const { batches, fractions } = await refocused(true, image, 2)
+    const blocks = batches.length / 3
+    expect(blocks).toBeGreaterThan(1)
+    const times = (...counts: readonly number[]) => Array.from({ length: blocks }, () => counts)
+    expect(batches).toEqual([...times(1, 2), ...times(1, 1), ...times(1, 1)])
+    expect(fractions[blocks - 1]).toBe(0.5)
+    expect(fractions.at(-1)).toBe(1)
+  })
+
+  test('each surface is as if it had been asked for alone', async () => {
+    const [together, alone] = [await refocused(true, image, 16), await refocused(false, image, 16)]
+    expect(new Set(alone.batches.map(String))).toEqual(new Set(['1,1']))
+    expect(together.image.dims).toEqual([4, 2, 1, height, width])
+    expect(together.image.dims).toEqual(alone.image.dims)
+    let [worst, range] = [0, 0]
+    for (let i = 0; i < alone.image.data.length; i++) {
+      worst = Math.max(worst, Math.abs((together.image.data[i] as number) - (alone.image.data[i] as number)))
+      range = Math.max(range, alone.image.data[i] as number)
+    }
+    expect(worst).toBeLessThan(1e-4 * range)
+  })
+})
+
+test('so many maps go with a picture as one tile of the largest size has room for, and at least one', () => {
+  expect(mapsAtOnce(256 * 256, 1024)).toBe(16)
+  expect(mapsAtOnce(512 * 512, 1024)).toBe(4)
+  expect(mapsAtOnce(640 * 640, 512)).toBe(1)
+})
