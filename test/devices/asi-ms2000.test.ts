@@ -78,16 +78,43 @@ describe('the ASI MS-2000 driver', () => {
     rig.firmware.joystick('X', 120)
     rig.firmware.joystick('Z', -7.5)
     await until(() => rig.stage.position.value.x === 120 && rig.focus.position.value.z === -7.5)
+    await until(() => !rig.stage.position.value.moving)
     expect(rig.stage.position.value).toEqual({ x: 120, y: 0, moving: false })
+  })
+
+  it('says that the stage moves while somebody uses the joystick, and that it rests once it stays', async () => {
+    await using rig = await connected({ pollMs: 20 })
+    const [stage, focus] = [new Set<boolean>(), new Set<boolean>()]
+    rig.stage.position.watch(({ moving }) => stage.add(moving))
+    rig.focus.position.watch(({ moving }) => focus.add(moving))
+    for (let x = 50; x <= 200; x += 50) {
+      rig.firmware.joystick('X', 50)
+      await until(() => rig.stage.position.value.x === x)
+      expect(rig.stage.position.value.moving).toBe(true)
+    }
+    await until(() => !rig.stage.position.value.moving && rig.stage.status.value.state === 'ready')
+    expect([...stage]).toEqual([false, true])
+    expect([...focus]).toEqual([false])
+  })
+
+  it('does not take the jitter of a stage that rests for a motion', async () => {
+    await using rig = await connected({ pollMs: 20 })
+    rig.firmware.joystick('X', 0.2)
+    await until(() => rig.stage.position.value.x === 0.2)
+    expect(rig.stage.position.value.moving).toBe(false)
   })
 
   it('does not look for the joystick during an acquisition', async () => {
     await using rig = await connected({ pollMs: 20 })
+    rig.firmware.joystick('X', 120)
+    await until(() => rig.stage.position.value.moving)
     const quiet = rig.quiet()
+    expect(rig.stage.position.value.moving).toBe(false)
     await sleep(40)
     rig.log.length = 0
     await sleep(100)
     expect(rig.log).toEqual([])
+    expect(rig.stage.position.value.moving).toBe(false)
     quiet[Symbol.dispose]()
     await until(() => rig.log.includes('W X Y Z'))
   })

@@ -24,6 +24,10 @@ export class Polling implements Disposable {
     }
   }
 
+  get isQuiet(): boolean {
+    return this.#hushed > 0
+  }
+
   [Symbol.dispose](): void {
     this.#disposed = true
     clearTimeout(this.#timer)
@@ -31,7 +35,7 @@ export class Polling implements Disposable {
 
   #next(): void {
     this.#timer = setTimeout(async () => {
-      if (this.#hushed === 0) await this.look()
+      if (!this.isQuiet) await this.look()
       if (!this.#disposed) this.#next()
     }, this.pollMs)
   }

@@ -7,7 +7,8 @@
  *                      └── port lost ────────▶ lost, DeviceDisconnected
  *
  * The controller is asked for status only while something moves. STATUS speaks for all axes together, so with two motions under way
- * one that stands still on its target has arrived. At rest it is asked now and then where it is, because of the joystick.
+ * one that stands still on its target has arrived. At rest it is asked now and then where it is, because of the joystick; an axis that is then elsewhere is
+ * said to move until it is found where it was.
  */
 import { AppError, abortError, isError } from '#shared/errors.ts'
 import { Exchange } from '../../serial/exchange.ts'
@@ -59,6 +60,8 @@ export class AsiController implements AsyncDisposable {
 
   readonly #exchange: Exchange
   readonly #motions = new Set<Motion>()
+  /** Axes that somebody moves by hand, as of the last look. */
+  #byHand: readonly asi.Axis[] = []
   #watching: Promise<void> | undefined
   #disposed = false
   readonly #patienceMs: number
@@ -99,7 +102,7 @@ export class AsiController implements AsyncDisposable {
   }
 
   moving(names: readonly asi.Axis[]): boolean {
-    return [...this.#motions].some(({ targets }) => names.some((name) => targets[name] !== undefined))
+    return names.some((name) => this.#byHand.includes(name) || [...this.#motions].some(({ targets }) => targets[name] !== undefined))
   }
 
   /** Resolves on arrival. A newer move of the same axes supersedes this one, which then rejects with AbortError. */
@@ -115,6 +118,7 @@ export class AsiController implements AsyncDisposable {
       await new Promise<void>((resolve, reject) => {
         const motion: Motion = { targets, finish: (error) => (error ? reject(error) : resolve()), started: false, due: null }
         this.#motions.add(motion)
+        this.#byHand = []
         this.onChange()
         void this.#begin(motion)
       })
@@ -141,21 +145,33 @@ export class AsiController implements AsyncDisposable {
     this.onChange()
   }
 
-  /** No questions at rest until the result is disposed. */
+  /** No questions at rest until the result is disposed; nobody is then said to move anything by hand. */
   quiet(): Disposable {
-    return this.#polling.quiet()
+    const quiet = this.#polling.quiet()
+    this.#byHand = []
+    this.onChange()
+    return quiet
   }
 
   /** Somebody may use the joystick, or turn the wheel of the focus, at any time, and the controller does not tell. */
   async #look(): Promise<void> {
     const described = this.axes.size > 0
     if (!described || this.#watching || this.#motions.size > 0 || !this.port.isOpen) return
+    const before = this.#positions()
     try {
-      await this.locate()
+      await this.#readPositions()
+      const moved = [...this.axes].filter(([name, { position }]) => Math.abs(position - (before.get(name) ?? position)) > NEAR_UM)
+      this.#byHand = this.#motions.size > 0 || this.#polling.isQuiet ? [] : moved.map(([name]) => name)
+      this.onChange()
       if (this.#unanswered) this.#show(null)
     } catch (error) {
+      this.#byHand = []
       if (isError(error, 'DeviceTimeout')) this.#show(error, true)
     }
+  }
+
+  #positions(): ReadonlyMap<asi.Axis, number> {
+    return new Map([...this.axes].map(([name, { position }]) => [name, position]))
   }
 
   /** Stops every axis, ahead of everything queued; every motion rejects with AbortError. Positions follow until all stands still. */
@@ -230,7 +246,7 @@ export class AsiController implements AsyncDisposable {
 
   async #follow(): Promise<void> {
     let lastMotion = performance.now()
-    let before = new Map<asi.Axis, number>()
+    let before: ReadonlyMap<asi.Axis, number> = new Map()
     for (let busy = true; busy && !this.#disposed; ) {
       const asked = [...this.#motions].filter(({ started }) => started)
       try {
@@ -240,7 +256,7 @@ export class AsiController implements AsyncDisposable {
           if (!busy || this.#hasArrived(motion, before)) this.#finish(motion, null)
           else motion.due ??= this.#expect(motion)
         }
-        before = new Map([...this.axes].map(([name, { position }]) => [name, position]))
+        before = this.#positions()
       } catch (error) {
         await this.#giveUp(error)
         return
