@@ -46,15 +46,21 @@ def read(path):
         raise TrainingError(f"{path.name} is not valid YAML: {str(error).splitlines()[0]}.") from error
 
 
+def described(path):
+    """What a YAML file says, laid over what the configuration says that it names as its `base`, section by section."""
+    values = read(path)
+    if not isinstance(values, dict) or "base" not in values:
+        return values
+    base = described(CONFIGS / f"{Path(str(values.pop('base'))).name}.yaml")
+    return {**base, **{k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in values.items()}}
+
+
 def load(name_or_path):
     """The configuration of a package by its name (`widefield-sr`, `large/widefield-sr`), or from a YAML file."""
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         path = CONFIGS / f"{name_or_path}.yaml"
-    values = read(path)
-    if isinstance(values, dict) and "base" in values:  # another configuration, of which some things are changed
-        base, changes = read(CONFIGS / f"{Path(str(values['base'])).name}.yaml"), {k: v for k, v in values.items() if k != "base"}
-        values = {**base, **{k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in changes.items()}}
+    values = described(path)
     kind = values.get("kind") if isinstance(values, dict) else None
     if kind not in kinds.KINDS:
         raise TrainingError(f"{path.name}: kind must be one of {', '.join(kinds.KINDS)}, not {kind!r}.")
