@@ -73,7 +73,10 @@ export function tilesAtOnce(tilePixels: number, largest: number): number {
   return Math.max(1, Math.min(largestBatch, Math.floor(Math.min(batchPixels, largest * largest) / tilePixels)))
 }
 
-/** Maps of distances that may go with one picture of this many pixels: together no more than one of the largest tile. */
-export function mapsAtOnce(tilePixels: number, largest: number): number {
-  return Math.max(1, Math.min(largestBatch, Math.floor((largest * largest) / tilePixels)))
+/** Pixels of the maps that go with one picture at most, so that a cancel acts soon. */
+const mapPixels = 2 ** 22
+
+/** Maps of distances that may go with one picture of this many pixels, by the memory that is free: a quarter of it. */
+export function mapsAtOnce(tilePixels: number, freeBytes: number): number {
+  return Math.max(1, Math.min(largestBatch, Math.floor(Math.min(mapPixels, freeBytes / 4 / bytesPerTilePixel) / tilePixels)))
 }

@@ -168,9 +168,9 @@ class Worker {
     const { ratio } = gridStep(imageGrid(model), message.pixelSizeUm)
     const given: NdArray = { dtype: pixelType, dims, data: new Float32Array(pixelsFrom(payload, pixelType)) }
     const image = resampledImage(given, ratio)
-    const largest = largestTile(freemem())
-    const side = (dims[2] ?? 1) > 1 ? Math.min(256, largest) : largest
-    const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side }, (pixels) => mapsAtOnce(pixels, largest))
+    const free = freemem()
+    const side = (dims[2] ?? 1) > 1 ? Math.min(256, largestTile(free)) : largestTile(free)
+    const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side }, (pixels) => mapsAtOnce(pixels, free))
     for (;;) {
       const step = await steps.next()
       if (step.done) {

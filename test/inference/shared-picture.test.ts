@@ -78,8 +78,10 @@ describe.each(['deep-z', 'deep-z-plus'])('%s', async (name) => {
   })
 })
 
-test('so many maps go with a picture as one tile of the largest size has room for, and at least one', () => {
-  expect(mapsAtOnce(256 * 256, 1024)).toBe(16)
-  expect(mapsAtOnce(512 * 512, 1024)).toBe(4)
-  expect(mapsAtOnce(640 * 640, 512)).toBe(1)
+test('so many maps go with a picture as a quarter of the free memory has room for, at least one, and no more than a cancel can wait for', () => {
+  const gibibyte = 2 ** 30
+  expect(mapsAtOnce(256 * 256, 16 * gibibyte)).toBe(16)
+  expect(mapsAtOnce(1024 * 1024, 16 * gibibyte)).toBe(4)
+  expect(mapsAtOnce(512 * 512, 2 * gibibyte)).toBe(4)
+  expect(mapsAtOnce(1024 * 1024, gibibyte)).toBe(1)
 })
