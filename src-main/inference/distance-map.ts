@@ -15,7 +15,7 @@ export interface DistanceMap {
   readonly rangeUm: readonly [number, number]
   /** The result is normalised as the picture before the map is: it can be brought back to the picture's units. Its further channels are widths. */
   readonly inverse: boolean
-  /** The picture may be given once for several maps: surfaces of one picture share what the network makes of it before the map comes in. */
+  /** It pays to give the picture once for several maps, which the network takes as a batch of any size: they share what it makes of the picture before the map comes in. */
   readonly shared: boolean
 }
 

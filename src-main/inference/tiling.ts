@@ -74,7 +74,7 @@ export function tilesAtOnce(tilePixels: number, largest: number): number {
 }
 
 /** Pixels of the maps that go with one picture at most, so that a cancel acts soon. */
-const mapPixels = 2 ** 22
+const mapPixels = 2 ** 21
 
 /** Maps of distances that may go with one picture of this many pixels, by the memory that is free: a quarter of it. */
 export function mapsAtOnce(tilePixels: number, freeBytes: number): number {

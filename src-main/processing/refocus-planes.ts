@@ -34,10 +34,10 @@ export interface RefocusRequest extends Pick<ImageRequest, 'model' | 'pixelSizeU
   readonly onProgress?: (share: number) => void
 }
 
-/** Values that go to the network at once. */
-const largestImage = 2 ** 24
+/** Values that are handed over at once: several surfaces of a picture of up to 2048², so that a network may share what it makes of it. */
+const largestImage = 2 ** 25
 
-/** All planes go together, and so share one normalisation; of a single one several distances do. Rejects as `predictImage` does. */
+/** All planes go together, and so share one normalisation, and nothing else; of a single one several distances do. Rejects as `predictImage` does. */
 export async function refocusPlanes(
   inference: Pick<SeriesInference, 'predictImage'>,
   { map, width, height, series, distances, onProgress, ...ask }: RefocusRequest,

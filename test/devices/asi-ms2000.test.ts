@@ -82,19 +82,30 @@ describe('the ASI MS-2000 driver', () => {
     expect(rig.stage.position.value).toEqual({ x: 120, y: 0, moving: false })
   })
 
-  it('says that the stage moves while somebody uses the joystick, and that it rests once it stays', async () => {
+  it('says that the stage moves when somebody uses the joystick, and that it rests once it stays', async () => {
     await using rig = await connected({ pollMs: 20 })
-    const [stage, focus] = [new Set<boolean>(), new Set<boolean>()]
-    rig.stage.position.watch(({ moving }) => stage.add(moving))
-    rig.focus.position.watch(({ moving }) => focus.add(moving))
-    for (let x = 50; x <= 200; x += 50) {
-      rig.firmware.joystick('X', 50)
-      await until(() => rig.stage.position.value.x === x)
-      expect(rig.stage.position.value.moving).toBe(true)
+    const [stage, focus]: [boolean[], boolean[]] = [[], []]
+    rig.stage.position.watch(({ moving }) => moving !== stage.at(-1) && stage.push(moving))
+    rig.focus.position.watch(({ moving }) => moving !== focus.at(-1) && focus.push(moving))
+    for (const x of [500, 1000]) {
+      rig.firmware.joystick('X', 500)
+      await until(() => rig.stage.position.value.moving)
+      expect(rig.stage.status.value.state).toBe('busy')
+      await until(() => rig.stage.position.value.x === x && !rig.stage.position.value.moving)
     }
-    await until(() => !rig.stage.position.value.moving && rig.stage.status.value.state === 'ready')
-    expect([...stage]).toEqual([false, true])
-    expect([...focus]).toEqual([false])
+    expect(rig.stage.status.value.state).toBe('ready')
+    expect(stage).toEqual([false, true, false, true, false])
+    expect(focus).toEqual([false])
+  })
+
+  it('no longer says that a stage moves whose port has vanished meanwhile', async () => {
+    await using rig = await connected({ pollMs: 20 })
+    rig.firmware.joystick('X', 5000)
+    await until(() => rig.stage.position.value.moving)
+    rig.vanish()
+    await until(() => rig.stage.status.value.state === 'disconnected')
+    await sleep(60)
+    expect(rig.stage.position.value.moving).toBe(false)
   })
 
   it('does not take the jitter of a stage that rests for a motion', async () => {

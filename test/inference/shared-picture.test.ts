@@ -81,7 +81,7 @@ describe.each(['deep-z', 'deep-z-plus'])('%s', async (name) => {
 test('so many maps go with a picture as a quarter of the free memory has room for, at least one, and no more than a cancel can wait for', () => {
   const gibibyte = 2 ** 30
   expect(mapsAtOnce(256 * 256, 16 * gibibyte)).toBe(16)
-  expect(mapsAtOnce(1024 * 1024, 16 * gibibyte)).toBe(4)
+  expect(mapsAtOnce(1024 * 1024, 16 * gibibyte)).toBe(2)
   expect(mapsAtOnce(512 * 512, 2 * gibibyte)).toBe(4)
   expect(mapsAtOnce(1024 * 1024, gibibyte)).toBe(1)
 })

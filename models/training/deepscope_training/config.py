@@ -46,12 +46,14 @@ def read(path):
         raise TrainingError(f"{path.name} is not valid YAML: {str(error).splitlines()[0]}.") from error
 
 
-def described(path):
-    """What a YAML file says, laid over what the configuration says that it names as its `base`, section by section."""
+def described(path, *above):
+    """What a YAML file says, laid over what the configuration says that it names as its `base`, section by section. above: files that name it so."""
+    if path in above:
+        raise TrainingError(f"{path.name} is the base of itself; one of {', '.join(p.name for p in above)} must name another.")
     values = read(path)
     if not isinstance(values, dict) or "base" not in values:
         return values
-    base = described(CONFIGS / f"{Path(str(values.pop('base'))).name}.yaml")
+    base = described(CONFIGS / f"{Path(str(values.pop('base'))).name}.yaml", *above, path)
     return {**base, **{k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in values.items()}}
 
 

@@ -11,7 +11,7 @@ import torch
 
 from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, train
 from deepscope_training.errors import TrainingError
-from deepscope_training.refocus import baselines, batches, beads, checks, comparison, describe, fields, losses, measure, networks, observe, predict
+from deepscope_training.refocus import baselines, batches, beads, card, checks, comparison, describe, fields, losses, measure, networks, observe, predict
 
 from . import small, small_refocus
 
@@ -346,18 +346,35 @@ class Measurement(unittest.TestCase):
         self.assertEqual([r["distance"] for r in rows], [0, 2, 2])
         for row in rows:
             self.assertAlmostEqual(row["network"]["psnr"], row["input"]["psnr"], places=3)
-        summary = measure.summarise(rows, specimen="dust")
+        summary = measure.summarise([{**row, "of": 0} for row in rows], specimen="dust")
         self.assertLessEqual(summary["gain"]["mean"], 1e-6)
         self.assertEqual(answers[0][0].shape, (16, 16))
 
-    def test_both_sides_of_focus_of_one_specimen_count_as_one(self):
-        """Of four specimens two are a decibel better on both sides of focus. Drawn anew, all four are alike in a sixteenth of the draws each way, which an interval
-        of 95 % must hold; of eight separate cases in a 256th."""
-        rows = [{c: {"psnr": 20.0 + (c == "network") * better, "ssim": 0, "nrmse": 0, "nrmse_raw": 0, "iterations": 1} for c in measure.CANDIDATES} for better in (1, 1, 0, 0) * 2]
-        apart, together = (measure.summarise(rows, looks)["gain"] for looks in (1, 2))
-        self.assertEqual((together["mean"], together["low"], together["high"]), (0.5, 0, 1))
-        self.assertGreater(apart["low"], 0)
-        self.assertLess(apart["high"], 1)
+    def test_both_sides_of_focus_and_all_lights_of_one_specimen_count_as_one(self):
+        """Of four specimens two are a decibel better on both sides of focus and in both lights. Drawn anew, all four are alike in a sixteenth of the draws each way, which an
+        interval of 95 % must hold; of eight separate cases in a 256th."""
+
+        def case(config, network, better, photons, seed):
+            figures = {"psnr": 20.0, "ssim": 0, "nrmse": 0, "nrmse_raw": 0, "iterations": 1}
+            return [{"distance": abs(d), **dict.fromkeys(measure.CANDIDATES, figures), "network": {**figures, "psnr": 20.0 + better}} for d in measure.signed(config)], []
+
+        config = small_refocus.config()
+        config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, photons=[100, 1000]))
+        with mock.patch.object(measure, "specimen", case):
+            rows, _ = measure.table(config, None, {"dust": [1, 0], "shells": [1, 0], "helices": [1]}, small.silent)
+        for row in rows:
+            family = row["specimen"]
+            self.assertEqual(row["specimens"], {"all": 5, "helices": 1}.get(family, 2))
+            self.assertEqual(row["cases"], row["specimens"] * (2 if row["distance_um"] else 1) * (2 if row["photons"] == "all" else 1))
+            if family != "all":
+                self.assertEqual((row["gain"]["low"], row["gain"]["high"]), (None, None) if family == "helices" else (0, 1), "one specimen tells nothing of others")
+        everything = [row["gain"] for row in rows if row["specimen"] == row["photons"] == "all"]
+        self.assertEqual(len(everything), 2)
+        for gain in everything:
+            self.assertAlmostEqual(gain["mean"], 0.6)
+            self.assertLessEqual(gain["low"], 0.2, "of five specimens at most one is better in a twelfth of the draws; of ten or twenty cases hardly ever")
+        self.assertIn("| helices | 100 | 2 | 2 |", card.gains(rows))
+        self.assertIn("| +1.00 | input |", card.gains(rows))
 
     def test_how_well_errors_are_told_is_counted_on_fresh_specimens(self):
         """Every picture is that of its target, at each level of light, and no specimen is one that the pool could hold."""

@@ -67,6 +67,13 @@ class Configuration(unittest.TestCase):
         values["training"]["batch"] = "eight"
         self.assertIn("batch must be of type int", self.refused(values))
 
+    def test_a_circle_of_bases_is_refused(self):
+        folder = small.scratch(self)
+        for name, base in (("one", "two"), ("two", "one")):
+            (folder / f"{name}.yaml").write_text(f"base: {base}\nname: {name}\n")
+        with mock.patch.object(configuration, "CONFIGS", folder), self.assertRaisesRegex(TrainingError, "one.yaml is the base of itself; one of one.yaml, two.yaml must name another"):
+            configuration.load("one")
+
     def test_unknown_package(self):
         with self.assertRaisesRegex(TrainingError, "no configuration nothing.yaml; known packages: .*widefield-sr"):
             configuration.load("nothing")

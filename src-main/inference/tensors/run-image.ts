@@ -53,7 +53,8 @@ export async function* runImage(
   const planes = prepared[0]?.dims[0] ?? 0
   const places = placesOf(plans)
   const results: (NdArray | null)[] = layout.outputs.map(() => null)
-  const groups = groupsOf(model, prepared, planes, maps((plans.y?.size ?? 1) * (plans.x?.size ?? 1)))
+  const blockPixels = extents.reduce((product, extent) => product * (plans[extent]?.size ?? 1), 1)
+  const groups = groupsOf(model, prepared, planes, maps(blockPixels))
   for (const group of groups) {
     for (const [index, place] of places.entries()) {
       const outputs = await run(

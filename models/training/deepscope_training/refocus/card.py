@@ -18,6 +18,11 @@ def measured(rows):
     return next(row["cases"] for row in rows if row["distance_um"] == 0 and row["specimen"] != "all")
 
 
+def over_specimens(rows):
+    """What the intervals of `gains` are over; figures of older evaluations do not say, and were over cases."""
+    return " over the specimens, both sides of focus (and in the rows of all light every level) of one together" if all("specimens" in row for row in rows) else ""
+
+
 def gains(rows):
     """PSNR of every candidate, and the network's gain over the best baseline of the row."""
     lines = ["| specimen | photons | distance, µm | cases | " + " | ".join(LABELS.values()) + " | gain (95 %) | over |"]
@@ -25,7 +30,8 @@ def gains(rows):
     for row in rows:
         values = [cell(row["candidates"][c]["psnr"], 2) for c in LABELS]
         gain = row["gain"]
-        found = f"{gain['mean']:+.2f} ({gain['low']:+.2f} … {gain['high']:+.2f}) | {LABELS[gain['over']]}"
+        interval = "" if gain["low"] is None else f" ({gain['low']:+.2f} … {gain['high']:+.2f})"
+        found = f"{gain['mean']:+.2f}{interval} | {LABELS[gain['over']]}"
         lines.append(f"| {row['specimen']} | {row['photons']} | {row['distance_um']} | {row['cases']} | " + " | ".join(values) + f" | {found} |")
     return "\n".join(lines)
 
@@ -128,7 +134,7 @@ Specimens for each held-out family and photon level: {measured(tables['held_out'
 training's, fill ±{observe.DEPTH:g} µm, λ {evaluation.wavelength} µm, aberration {evaluation.spherical} waves, background {evaluation.background} of the peak. Photons: of the brightest structure in focus, above background; they belong to the
 emitter, so defocus dilutes them. Every candidate gets the same least-squares linear fit to the target; PSNR, NRMSE and SSIM (11-pixel Gaussian, σ 1.5) use the target's 0.1–99.9 percentile range; {checks.EDGE} border
 pixels are left out. Both Richardson–Lucy methods know offset, wavelength and aberration and are padded; their number of iterations (1–{max(evaluation.iterations)}) is the best for each case with the answer known. `rl-plane` takes all light
-to come from the wanted plane; `rl-volume` explains the image by layers 1 µm apart within ±12 µm and is imaged again at the wanted plane. Both results are shown as the objective would see them in focus. Intervals: paired bootstrap over the specimens, both sides of focus together.
+to come from the wanted plane; `rl-volume` explains the image by layers 1 µm apart within ±12 µm and is imaged again at the wanted plane. Both results are shown as the objective would see them in focus. Intervals: paired bootstrap{over_specimens(tables['held_out'])}.
 
 ![Held-out specimens at {FIGURE_PHOTONS} photons](figure-refocused.png)
 

@@ -32,36 +32,40 @@ def specimen(config, network, stacks, photons, seed):
     return rows, answers
 
 
-def summarise(rows, looks=1, **labels):
-    """One table row: means of every candidate, and the network's gain over the best baseline with its 95 % interval over the specimens, each seen in so many
-    `looks` in a row: both sides of focus of one specimen are no two specimens."""
+def summarise(rows, **labels):
+    """One table row: means of every candidate, and the network's gain over the best baseline with its 95 % interval over the specimens (`of` in each row):
+    what is seen of one specimen on both sides of focus, and in several lights, counts as one. None where there is one specimen only."""
     means = {c: {k: float(np.mean([r[c][k] for r in rows])) for k in ("psnr", "ssim", "nrmse", "nrmse_raw")} for c in CANDIDATES}
     rival = max((c for c in CANDIDATES if c != "network"), key=lambda c: means[c]["psnr"])
-    differences = np.array([r["network"]["psnr"] - r[rival]["psnr"] for r in rows])
-    mean, low, high = metrics.bootstrap(differences.reshape(-1, looks).mean(1))
+    differences = {}
+    for row in rows:
+        differences.setdefault(row["of"], []).append(row["network"]["psnr"] - row[rival]["psnr"])
+    mean, low, high = metrics.bootstrap([np.mean(of_one) for of_one in differences.values()])
+    if len(differences) == 1:
+        low = high = None
     counts = {c: float(np.median([r[c]["iterations"] for r in rows])) for c in CANDIDATES if c.startswith("rl")}
-    return {**labels, "cases": len(rows), "candidates": means, "iterations": counts, "gain": {"over": rival, "mean": mean, "low": low, "high": high}}
+    gain = {"over": rival, "mean": mean, "low": low, "high": high}
+    return {**labels, "cases": len(rows), "specimens": len(differences), "candidates": means, "iterations": counts, "gain": gain}
 
 
 def table(config, network, named, report):
     """Rows for every family × photon level × distance, then all families, and all families and levels ('all'); the answers by level."""
     rows, pooled, answers = [], {}, {}
-    looks = {d: sum(abs(signed_d) == d for signed_d in signed(config)) for d in config.evaluation.distances}
     for name, specimens in named.items():
         for photons in config.evaluation.photons:
             found = []
             for index, stacks in enumerate(specimens):
                 cases, given = specimen(config, network, stacks, photons, seed=photons + index)
-                found += cases
+                found += [{**case, "of": (name, index)} for case in cases]
                 answers.setdefault(photons, []).extend(given)
             for d in config.evaluation.distances:
                 here = [r for r in found if r["distance"] == d]
-                rows.append(summarise(here, looks[d], specimen=name, photons=photons, distance_um=d))
+                rows.append(summarise(here, specimen=name, photons=photons, distance_um=d))
                 for level in (photons, "all"):
                     pooled.setdefault((level, d), []).append(here)
             gains = ", ".join(f"{r['distance_um']} µm {r['gain']['mean']:+.2f}" for r in rows[-len(config.evaluation.distances) :])
             report(f"{name}, {photons} photons, dB over the best baseline: {gains}")
-    rows += [summarise(sum(found, []), looks[d], specimen="all", photons=level, distance_um=d) for (level, d), found in pooled.items()]
+    rows += [summarise(sum(found, []), specimen="all", photons=level, distance_um=d) for (level, d), found in pooled.items()]
     return rows, answers
 
 

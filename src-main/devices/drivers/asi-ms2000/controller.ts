@@ -21,7 +21,10 @@ const NAME = 'ASI MS-2000'
 /** Between two polls of a moving controller, ms, and of one at rest. */
 const POLL_MS = 20
 const REST_MS = 500
-/** On target: closer than the controller's usual finish error, µm. */
+/**
+ * µm. On target: closer than the controller's usual finish error. By hand: farther from one look to the next, so that what rests does not seem to move; slow
+ * turns of the focus wheel are followed and not called a motion.
+ */
 const NEAR_UM = 0.3
 /** A motion may take this much longer than its speed and acceleration say, and this many ms on top. */
 const PATIENCE = 2
@@ -62,6 +65,8 @@ export class AsiController implements AsyncDisposable {
   readonly #motions = new Set<Motion>()
   /** Axes that somebody moves by hand, as of the last look. */
   #byHand: readonly asi.Axis[] = []
+  /** Where they were then; null: nothing to compare the next look with. */
+  #seen: ReadonlyMap<asi.Axis, number> | null = null
   #watching: Promise<void> | undefined
   #disposed = false
   readonly #patienceMs: number
@@ -77,6 +82,7 @@ export class AsiController implements AsyncDisposable {
     this.#polling = new Polling(options.pollMs ?? REST_MS, () => this.#look())
     this.#exchange = new Exchange(port, { device: NAME, refusal: asi.refusalOf })
     this.#exchange.onDisconnect = (error) => {
+      this.#byHand = []
       this.#show(error)
       this.#finishAll(error)
     }
@@ -118,7 +124,8 @@ export class AsiController implements AsyncDisposable {
       await new Promise<void>((resolve, reject) => {
         const motion: Motion = { targets, finish: (error) => (error ? reject(error) : resolve()), started: false, due: null }
         this.#motions.add(motion)
-        this.#byHand = []
+        this.#byHand = this.#byHand.filter((name) => targets[name] === undefined)
+        this.#seen = null
         this.onChange()
         void this.#begin(motion)
       })
@@ -149,6 +156,7 @@ export class AsiController implements AsyncDisposable {
   quiet(): Disposable {
     const quiet = this.#polling.quiet()
     this.#byHand = []
+    this.#seen = null
     this.onChange()
     return quiet
   }
@@ -157,17 +165,24 @@ export class AsiController implements AsyncDisposable {
   async #look(): Promise<void> {
     const described = this.axes.size > 0
     if (!described || this.#watching || this.#motions.size > 0 || !this.port.isOpen) return
-    const before = this.#positions()
+    const before = this.#seen
     try {
       await this.#readPositions()
-      const moved = [...this.axes].filter(([name, { position }]) => Math.abs(position - (before.get(name) ?? position)) > NEAR_UM)
-      this.#byHand = this.#motions.size > 0 || this.#polling.isQuiet ? [] : moved.map(([name]) => name)
+      // A move, or a wish for quiet, that came meanwhile has the say.
+      if (this.#motions.size === 0 && !this.#polling.isQuiet) this.#compare(before)
       this.onChange()
       if (this.#unanswered) this.#show(null)
     } catch (error) {
       this.#byHand = []
+      this.onChange()
       if (isError(error, 'DeviceTimeout')) this.#show(error, true)
     }
+  }
+
+  #compare(before: ReadonlyMap<asi.Axis, number> | null): void {
+    this.#seen = this.#positions()
+    const moved = (name: asi.Axis, now: number) => Math.abs(now - (before?.get(name) ?? now)) > NEAR_UM
+    this.#byHand = [...this.#seen].filter(([name, now]) => moved(name, now)).map(([name]) => name)
   }
 
   #positions(): ReadonlyMap<asi.Axis, number> {
