@@ -27,7 +27,10 @@ function planes(pairs: readonly (readonly [shown: number, distance: number])[]):
   return { dtype: 'float32', dims: [pairs.length, 2, 1, height, width], data }
 }
 
-describe.each(['deep-z', 'deep-z-plus'])('%s', async (name) => {
+describe.each([
+  { name: 'deep-z', shared: true },
+  { name: 'deep-z-plus', shared: false },
+])('$name', async ({ name, shared: declared }) => {
   const model = (await readPackage(join(rootFolder, 'models', name)))?.network as NetworkModel
   const { bytes, external } = await loadWeights(model)
   const run = tensorRunner(ort, model, await ort.InferenceSession.create(bytes, { externalData: external }))
@@ -53,6 +56,10 @@ describe.each(['deep-z', 'deep-z-plus'])('%s', async (name) => {
     [0, 0.7],
     [1, 0.2],
   ])
+
+  test(`says that sharing ${declared ? 'pays' : 'does not pay'}`, () => {
+    expect(model.distance?.shared).toBe(declared)
+  })
 
   test('a picture goes in once for as many of its maps as may go together, block by block', async () => {
     const { batches, fractions } = await refocused(true, image, 2)
