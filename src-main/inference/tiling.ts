@@ -58,25 +58,33 @@ export function planAxis(length: number, rule: SizeRule, halo: number, largest: 
 /** Bytes that a U-Net needs for each pixel of a tile while it runs, a generous guess for networks of which nothing is known. */
 const bytesPerTilePixel = 512
 
+/** Pixels of tiles that a quarter of the free memory has room for. */
+function roomFor(freeBytes: number): number {
+  return freeBytes / 4 / bytesPerTilePixel
+}
+
 /** Side of the largest tile to use, by the memory that is free: a quarter of it, between 256 and 1024 pixels. */
 export function largestTile(freeBytes: number): number {
-  const side = Math.floor(Math.sqrt(freeBytes / 4 / bytesPerTilePixel) / 64) * 64
+  const side = Math.floor(Math.sqrt(roomFor(freeBytes)) / 64) * 64
   return Math.min(1024, Math.max(256, side))
 }
 
 /** Pixels that go through a network together at most: from 512² on, planes gain nothing from it (`npm run bench`: planes-together). */
 const batchPixels = 2 ** 19
+/** Pixels of the maps that go with one picture at most, so that a cancel acts soon. */
+const mapPixels = 2 ** 21
 const largestBatch = 16
 
 /** Tiles of this many pixels that may go through a network at once: together no more than one of the largest tile, so a cancel acts as soon. */
 export function tilesAtOnce(tilePixels: number, largest: number): number {
-  return Math.max(1, Math.min(largestBatch, Math.floor(Math.min(batchPixels, largest * largest) / tilePixels)))
+  return batchWithin(Math.min(batchPixels, largest * largest), tilePixels)
 }
-
-/** Pixels of the maps that go with one picture at most, so that a cancel acts soon. */
-const mapPixels = 2 ** 21
 
 /** Maps of distances that may go with one picture of this many pixels, by the memory that is free: a quarter of it. */
 export function mapsAtOnce(tilePixels: number, freeBytes: number): number {
-  return Math.max(1, Math.min(largestBatch, Math.floor(Math.min(mapPixels, freeBytes / 4 / bytesPerTilePixel) / tilePixels)))
+  return batchWithin(Math.min(mapPixels, roomFor(freeBytes)), tilePixels)
+}
+
+function batchWithin(pixels: number, tilePixels: number): number {
+  return Math.max(1, Math.min(largestBatch, Math.floor(pixels / tilePixels)))
 }

@@ -34,14 +34,14 @@ describe.each([
   const model = (await readPackage(join(rootFolder, 'models', name)))?.network as NetworkModel
   const { bytes, external } = await loadWeights(model)
   const run = tensorRunner(ort, model, await ort.InferenceSession.create(bytes, { externalData: external }))
-  const refocused = async (shared: boolean, image: NdArray, maps?: number) => {
+  const refocused = async (shared: boolean, image: NdArray, maps: number) => {
     const batches: (readonly (number | undefined)[])[] = []
     const watching: RunTensors = (inputs) => {
       batches.push(inputs.map(({ dims }) => dims[0]))
       return run(inputs)
     }
     const asked = { ...model, distance: model.distance && { ...model.distance, shared } }
-    const steps = runImage(asked, image, watching, largest, () => maps ?? 1)
+    const steps = runImage(asked, image, watching, largest, () => maps)
     const fractions: number[] = []
     for (;;) {
       const step = await steps.next()
