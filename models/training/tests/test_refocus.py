@@ -160,6 +160,18 @@ class Loss(unittest.TestCase):
 
         self.assertEqual((best(1.0), best(0.0)), (0.0, 0.1))
 
+    def test_what_a_linear_fit_undoes_does_not_count_where_the_fitted_error_alone_counts(self):
+        """A picture that correlates with its target at 1 / sqrt 2 leaves 0.707 of its deviation, whatever its level and unit: 2 * (sqrt 0.707 - 1) = -0.318 against a flat one; one that differs by level and unit alone leaves nothing."""
+        config = small_refocus.config(floor=0.0, border=0, power=0.5, absolute=0.0, fitted=1.0)
+        target, noise, given = torch.randn(3, 1, 1, 96, 96, generator=torch.Generator().manual_seed(5))
+
+        def error(image):
+            return losses.loss(config, lambda raw, dpm: torch.cat([image, 1 + 0 * raw], 1), (given, target, target, SIGNAL))[1]["error"]
+
+        self.assertAlmostEqual(error(target + noise), -0.318, delta=0.02)
+        self.assertAlmostEqual(error(40 * (target + noise) - 7), error(target + noise), places=3)
+        self.assertAlmostEqual(error(0.3 * target + 5), -2, places=2)
+
     def test_the_border_does_not_count(self):
         config = small_refocus.config(border=4)
         target = torch.rand(1, 1, 32, 32)

@@ -54,6 +54,7 @@ class Training(sections.Training):
     scale: float
     power: float = 0.0  # 0: the logarithm of errors; above, to be further off than the input costs more
     absolute: float = 0.5  # share of the mean absolute error in the error that counts, the rest being the RMS: a rare spot's median is dark, its mean is not
+    fitted: float = 0.0  # share of the RMS error after a linear fit of the image to its target
     least: float = 1e-3  # of the image, added to the deviation of a target that its errors are relative to: nearly empty targets count less the larger it is
     adversarial: sections.Adversarial = None
 

@@ -22,6 +22,14 @@ def relative(error, target, floor, least):
     return absolute + floor, square
 
 
+def unlike(image, target, floor, least):
+    """What is left of each example's target (B,) after the linear fit by which a picture is judged (`metrics.compare`), relative and RMS as in `relative`. How much haze lies
+    under a section, and so its level, cannot be seen in a normalised image: it must not rule what is learned."""
+    given, wanted = (v - v.mean((1, 2, 3), keepdim=True) for v in (image, target))
+    slope = (given * wanted).mean((1, 2, 3), keepdim=True) / ((given**2).mean((1, 2, 3), keepdim=True) + 1e-9)
+    return relative(wanted - slope * given, target, floor, least)[1]
+
+
 def easiest(size):
     """The error that anyone can have: the input's own, `size` relative to the target's deviation, or that of a flat picture, 1."""
     return size.clamp(max=1)
@@ -40,7 +48,7 @@ def structure_error(error, reference, target, floor, power, least):
 def loss(config, network, tensors, adversary=None):
     """The sum that is minimised and its parts as numbers. tensors: raw, dpm, target, each (B, 1, Y, X), and above which a pixel of the target is signal, (B, 1, 1, 1).
 
-    error: what is felt of the mean absolute (its share is `absolute`) and of the RMS error. structure: near fine detail. scale: how
+    error: what is felt of the mean absolute (its share is `absolute`) and of the RMS error, and of the RMS after a linear fit (its share is `fitted`). structure: near fine detail. scale: how
     wrongly the error is told (`misjudged`, `balanced`), in which the image counts as given. The patch's border does not count: what lies beyond is unknown there.
     """
     raw, dpm, target, signal = tensors
@@ -48,8 +56,9 @@ def loss(config, network, tensors, adversary=None):
     output, target, given = (v[..., edge : v.shape[-2] - edge, edge : v.shape[-1] - edge] for v in (network(raw, dpm), target, raw))
     image, scale = output[:, :1], output[:, 1:]
     difference, reference = target - image, target - given
-    sizes, others = (relative(of, target, training.floor, training.least) for of in (difference, reference))
-    shares = (training.absolute, 1 - training.absolute)
+    fair = (training.floor, training.least)
+    sizes, others = ((*relative(target - of, target, *fair), unlike(of, target, *fair)) for of in (image, given))
+    shares = (training.absolute, 1 - training.absolute - training.fitted, training.fitted)
     error = sum(share * felt(size, easiest(other), training.power) for share, size, other in zip(shares, sizes, others)).mean()
     structure = structure_error(difference, reference, target, training.floor, training.power, training.least)
     judgement = balanced(misjudged(difference.detach(), scale), target > signal, WORTH[config.data.target])
