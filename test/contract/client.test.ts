@@ -7,9 +7,7 @@ import { createClient } from '#shared/rpc/client.ts'
 import { memoryPair } from '#shared/rpc/memory.ts'
 import { protocolVersion } from '#shared/rpc/wire.ts'
 import { failOnLeaks } from '#test/helpers/leaks.ts'
-import { browserSocket, contract, cookieOf, speakRaw } from './fixture.ts'
-
-const soon = { timeout: 30_000, interval: 5 }
+import { browserSocket, contract, cookieOf, soon, speakRaw } from './fixture.ts'
 
 describe('the client', () => {
   failOnLeaks()

@@ -3,9 +3,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { isAbort, isError } from '#shared/errors.ts'
 import type { StreamFrame } from '#shared/rpc/remote.ts'
 import { failOnLeaks } from '#test/helpers/leaks.ts'
-import { type Backend, createBackend, type Link, talk, wires } from './fixture.ts'
-
-const soon = { timeout: 30_000, interval: 5 }
+import { type Backend, createBackend, type Link, soon, talk, wires } from './fixture.ts'
 
 describe.each(wires)('the contract over $name', ({ open }) => {
   failOnLeaks()

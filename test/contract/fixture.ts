@@ -17,6 +17,9 @@ import type { Transport } from '#shared/rpc/transport.ts'
 import { z } from '#shared/zod.ts'
 import { electronPorts } from '#test/helpers/electron-ports.ts'
 
+/** How long a test waits for what comes of itself: long enough for a busy machine. */
+export const soon = { timeout: 30_000, interval: 5 }
+
 const header = z.object({ n: z.number().int() })
 
 export const contract = {

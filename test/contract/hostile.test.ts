@@ -6,9 +6,8 @@ import { portTransport } from '#shared/rpc/port.ts'
 import { createCaller, serve } from '#shared/rpc/server.ts'
 import { maxWindow, protocolVersion } from '#shared/rpc/wire.ts'
 import { failOnLeaks } from '#test/helpers/leaks.ts'
-import { type Backend, contract, createBackend, type Link, speakRaw, talk, wires } from './fixture.ts'
+import { type Backend, contract, createBackend, type Link, soon, speakRaw, talk, wires } from './fixture.ts'
 
-const soon = { timeout: 30_000, interval: 5 }
 const hello = { type: 'hello', version: protocolVersion }
 
 describe.each(wires)('a hostile client over $name', ({ open }) => {

@@ -2,19 +2,15 @@
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import * as ort from 'onnxruntime-node'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { parse, stringify } from 'yaml'
 import { readNpy } from '#main/inference/bioimage-io/npy.ts'
-import { readPackage } from '#main/inference/catalog.ts'
-import { loadWeights } from '#main/inference/load-weights.ts'
-import type { NetworkModel } from '#main/inference/package.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import { allocate, type NdArray, permute } from '#main/inference/tensors/nd-array.ts'
-import { type ImageResult, type RunTensors, runImage } from '#main/inference/tensors/run-image.ts'
-import { tensorRunner } from '#main/inference/tensors/session.ts'
+import { type RunTensors, runImage } from '#main/inference/tensors/run-image.ts'
 import { rootFolder } from '#main/processes.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
+import { finish, openNetwork } from './network.ts'
 import { caseFolder } from './packages.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
@@ -27,24 +23,7 @@ async function tensor(name: string, file: string): Promise<NdArray> {
   return readNpy(await readFile(join(packages, name, `${file}.npy`)), file)
 }
 
-async function open(name: string): Promise<{ readonly model: NetworkModel; readonly run: RunTensors }> {
-  const model = (await readPackage(join(packages, name)))?.network
-  if (!model) throw new Error(`${name} cannot be used`)
-  const { bytes, external } = await loadWeights(model)
-  const session = await ort.InferenceSession.create(bytes, { externalData: external })
-  return { model, run: tensorRunner(ort, model, session) }
-}
-
-async function finish(
-  steps: AsyncGenerator<number, readonly ImageResult[]>,
-): Promise<{ results: readonly ImageResult[]; fractions: number[] }> {
-  const fractions: number[] = []
-  for (;;) {
-    const step = await steps.next()
-    if (step.done) return { results: step.value, fractions }
-    fractions.push(step.value)
-  }
-}
+const open = (name: string) => openNetwork(join(packages, name))
 
 /** [t, c, z, y, x], bright blobs on a slope. */
 function picture(dims: readonly [number, number, number, number, number]): NdArray {

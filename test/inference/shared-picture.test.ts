@@ -1,15 +1,11 @@
 /** Surfaces of one picture through the refocusing networks in models/: the picture goes in once for several maps of distances, and the answers are the same. */
 import { join } from 'node:path'
-import * as ort from 'onnxruntime-node'
 import { describe, expect, test, vi } from 'vitest'
-import { readPackage } from '#main/inference/catalog.ts'
-import { loadWeights } from '#main/inference/load-weights.ts'
-import type { NetworkModel } from '#main/inference/package.ts'
 import type { NdArray } from '#main/inference/tensors/nd-array.ts'
 import { type RunTensors, runImage } from '#main/inference/tensors/run-image.ts'
-import { tensorRunner } from '#main/inference/tensors/session.ts'
 import { mapsAtOnce } from '#main/inference/tiling.ts'
 import { rootFolder } from '#main/processes.ts'
+import { finish, openNetwork } from './network.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -31,9 +27,7 @@ describe.each([
   { name: 'deep-z', shared: true },
   { name: 'deep-z-plus', shared: false },
 ])('$name', async ({ name, shared: declared }) => {
-  const model = (await readPackage(join(rootFolder, 'models', name)))?.network as NetworkModel
-  const { bytes, external } = await loadWeights(model)
-  const run = tensorRunner(ort, model, await ort.InferenceSession.create(bytes, { externalData: external }))
+  const { model, run } = await openNetwork(join(rootFolder, 'models', name))
   const refocused = async (shared: boolean, image: NdArray, maps: number) => {
     const batches: (readonly (number | undefined)[])[] = []
     const watching: RunTensors = (inputs) => {
@@ -41,13 +35,8 @@ describe.each([
       return run(inputs)
     }
     const asked = { ...model, distance: model.distance && { ...model.distance, shared } }
-    const steps = runImage(asked, image, watching, largest, () => maps)
-    const fractions: number[] = []
-    for (;;) {
-      const step = await steps.next()
-      if (step.done) return { image: step.value[0]?.image as NdArray, batches, fractions }
-      fractions.push(step.value)
-    }
+    const { results, fractions } = await finish(runImage(asked, image, watching, largest, () => maps))
+    return { image: results[0]?.image as NdArray, batches, fractions }
   }
   // Three surfaces of one picture, one of another.
   const image = planes([

@@ -2,15 +2,13 @@
 import { readdirSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as ort from 'onnxruntime-node'
 import { describe, expect, test, vi } from 'vitest'
 import { parse } from 'yaml'
 import { readPackage } from '#main/inference/catalog.ts'
 import { loadTests } from '#main/inference/load-tests.ts'
-import { loadWeights } from '#main/inference/load-weights.ts'
 import { compareWithTest } from '#main/inference/tensors/self-test.ts'
-import { tensorRunner } from '#main/inference/tensors/session.ts'
 import { rootFolder } from '#main/processes.ts'
+import { openNetwork } from './network.ts'
 
 vi.setConfig({ testTimeout: 60_000 })
 
@@ -40,11 +38,8 @@ describe.each(names)('the package %s', (name) => {
   test('is accepted by the catalog, and gives its own test outputs to 1e-3', async () => {
     const entry = await readPackage(folder)
     expect(entry?.summary).toMatchObject({ id: name, usable: true, problem: null })
-    const model = entry?.network
-    if (!model) throw new Error(`${name} cannot be run`)
-    const { bytes, external } = await loadWeights(model)
-    const session = await ort.InferenceSession.create(bytes, { externalData: external })
-    for (const output of await compareWithTest(model, await loadTests(model), tensorRunner(ort, model, session))) {
+    const { model, run } = await openNetwork(folder)
+    for (const output of await compareWithTest(model, await loadTests(model), run)) {
       expect(output.tolerance, output.id).toMatchObject({ relative: 1e-3, absolute: 1e-3 })
       expect(output.outside, output.id).toBeLessThanOrEqual(output.allowed)
     }
