@@ -14,6 +14,7 @@ import { AppError, abortError, isError } from '#shared/errors.ts'
 import { Exchange } from '../../serial/exchange.ts'
 import { Polling } from '../../serial/polling.ts'
 import type { Port } from '../../serial/port.ts'
+import { ByHand } from './by-hand.ts'
 import * as asi from './protocol.ts'
 
 const NAME = 'ASI MS-2000'
@@ -21,10 +22,7 @@ const NAME = 'ASI MS-2000'
 /** Between two polls of a moving controller, ms, and of one at rest. */
 const POLL_MS = 20
 const REST_MS = 500
-/**
- * µm. On target: closer than the controller's usual finish error. By hand: farther from one look to the next, so that what rests does not seem to move; slow
- * turns of the focus wheel are followed and not called a motion.
- */
+/** On target: closer than the controller's usual finish error. */
 const NEAR_UM = 0.3
 /** A motion may take this much longer than its speed and acceleration say, and this many ms on top. */
 const PATIENCE = 2
@@ -63,10 +61,7 @@ export class AsiController implements AsyncDisposable {
 
   readonly #exchange: Exchange
   readonly #motions = new Set<Motion>()
-  /** Axes that somebody moves by hand, as of the last look. */
-  #byHand: readonly asi.Axis[] = []
-  /** Where they were then; null: nothing to compare the next look with. */
-  #seen: ReadonlyMap<asi.Axis, number> | null = null
+  readonly #byHand = new ByHand()
   #watching: Promise<void> | undefined
   #disposed = false
   readonly #patienceMs: number
@@ -82,7 +77,7 @@ export class AsiController implements AsyncDisposable {
     this.#polling = new Polling(options.pollMs ?? REST_MS, () => this.#look())
     this.#exchange = new Exchange(port, { device: NAME, refusal: asi.refusalOf })
     this.#exchange.onDisconnect = (error) => {
-      this.#byHand = []
+      this.#byHand.forget()
       this.#show(error)
       this.#finishAll(error)
     }
@@ -108,7 +103,7 @@ export class AsiController implements AsyncDisposable {
   }
 
   moving(names: readonly asi.Axis[]): boolean {
-    return names.some((name) => this.#byHand.includes(name) || [...this.#motions].some(({ targets }) => targets[name] !== undefined))
+    return names.some((name) => this.#byHand.has(name) || [...this.#motions].some(({ targets }) => targets[name] !== undefined))
   }
 
   /** Resolves on arrival. A newer move of the same axes supersedes this one, which then rejects with AbortError. */
@@ -124,8 +119,7 @@ export class AsiController implements AsyncDisposable {
       await new Promise<void>((resolve, reject) => {
         const motion: Motion = { targets, finish: (error) => (error ? reject(error) : resolve()), started: false, due: null }
         this.#motions.add(motion)
-        this.#byHand = this.#byHand.filter((name) => targets[name] === undefined)
-        this.#seen = null
+        this.#byHand.forget(names)
         this.onChange()
         void this.#begin(motion)
       })
@@ -155,8 +149,7 @@ export class AsiController implements AsyncDisposable {
   /** No questions at rest until the result is disposed; nobody is then said to move anything by hand. */
   quiet(): Disposable {
     const quiet = this.#polling.quiet()
-    this.#byHand = []
-    this.#seen = null
+    this.#byHand.forget()
     this.onChange()
     return quiet
   }
@@ -165,24 +158,17 @@ export class AsiController implements AsyncDisposable {
   async #look(): Promise<void> {
     const described = this.axes.size > 0
     if (!described || this.#watching || this.#motions.size > 0 || !this.port.isOpen) return
-    const before = this.#seen
     try {
       await this.#readPositions()
       // A move, or a wish for quiet, that came meanwhile has the say.
-      if (this.#motions.size === 0 && !this.#polling.isQuiet) this.#compare(before)
+      if (this.#motions.size === 0 && !this.#polling.isQuiet) this.#byHand.look(this.#positions())
       this.onChange()
       if (this.#unanswered) this.#show(null)
     } catch (error) {
-      this.#byHand = []
+      this.#byHand.forget()
       this.onChange()
       if (isError(error, 'DeviceTimeout')) this.#show(error, true)
     }
-  }
-
-  #compare(before: ReadonlyMap<asi.Axis, number> | null): void {
-    this.#seen = this.#positions()
-    const moved = (name: asi.Axis, now: number) => Math.abs(now - (before?.get(name) ?? now)) > NEAR_UM
-    this.#byHand = [...this.#seen].filter(([name, now]) => moved(name, now)).map(([name]) => name)
   }
 
   #positions(): ReadonlyMap<asi.Axis, number> {
