@@ -90,7 +90,7 @@ const ownSchema = z.object({
         scale: z.literal('scale-only'),
       }),
       outputs: z.array(z.enum(['image', 'scale'])),
-      tile: z.object({ halo: count.nonnegative(), multiple_of: count.positive(), border: z.literal('replicate') }),
+      tile: z.object({ halo: count.nonnegative(), multiple_of: count.positive(), border: z.enum(['mirror', 'replicate']) }),
     }),
   }),
 })

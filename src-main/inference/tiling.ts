@@ -17,12 +17,22 @@ export interface Span {
 }
 
 export interface AxisPlan {
-  /** The image's extent along this axis, and the extent that the tiles cover: beyond its end the edge's pixel is repeated. */
+  /** The image's extent along this axis, and the extent that the tiles cover: beyond its end the image is mirrored. */
   readonly length: number
   readonly padded: number
   /** Size of every tile. */
   readonly size: number
   readonly spans: readonly Span[]
+}
+
+/**
+ * Which element of an axis of `length` stands at `index`, that may lie beyond its ends: the axis is mirrored there, its last element not repeated. Repeated
+ * pixels would be stripes of noise, which a network takes for structure.
+ */
+export function mirrored(index: number, length: number): number {
+  const period = Math.max(1, 2 * (length - 1))
+  const at = ((index % period) + period) % period
+  return Math.min(at, period - at)
 }
 
 /** Smallest size that the network takes and that is at least `length`. */

@@ -9,6 +9,7 @@ import { KernelMemory } from '#shared/simd.ts'
 import type { Normalisation } from './inference.ts'
 import { acrossEntryBytes, type PixelKernel, pixelKernels } from './kernels.ts'
 import { combineRows, resampleRow, type Taps, tapsOf } from './resample.ts'
+import { mirrored } from './tiling.ts'
 
 /** An image of which some rows, all or a part, are at hand: `data` begins with row `firstRow`. */
 export interface SourceRows {
@@ -97,8 +98,8 @@ export class Workbench {
   }
 
   /**
-   * Fills one plane of `input` with the grid's pixels from row `y` and column `x` on, as (value − offset) / scale; beyond the image's
-   * edges the grid's last pixels are repeated. The rows that are needed (`rowsFor`) must be at hand. Planes are filled in order: the
+   * Fills one plane of `input` with the grid's pixels from row `y` and column `x` on, as (value − offset) / scale; beyond the
+   * edges the grid is mirrored. The rows that are needed (`rowsFor`) must be at hand. Planes are filled in order: the
    * kernels may write a little beyond the end of one.
    */
   fill(source: SourceRows, y: number, x: number, { offset, scale }: Normalisation, plane = 0): void {
@@ -112,10 +113,10 @@ export class Workbench {
       for (let row = 0; row < rows; row++) this.#convert(source, y + row, x, columns, input.byteOffset + 4 * row * width)
     } else this.#resample(source, y, x, columns, rows, input)
     for (let row = 0; row < rows; row++) {
-      const end = row * width + columns
-      if (columns < width) input.fill(input[end - 1] as number, end, (row + 1) * width)
+      const start = row * width
+      for (let column = columns; column < width; column++) input[start + column] = input[start + mirrored(column, columns)] as number
     }
-    for (let row = rows; row < height; row++) input.copyWithin(row * width, (rows - 1) * width, rows * width)
+    for (let row = rows; row < height; row++) input.copyWithin(row * width, mirrored(row, rows) * width, (mirrored(row, rows) + 1) * width)
   }
 
   /**

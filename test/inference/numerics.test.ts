@@ -66,6 +66,13 @@ function resample(data: Pixels, width: number, height: number, ratio: number) {
   return { ...size, data: bench.input }
 }
 
+/** Where the i-th step is of someone who walks from 0 to length − 1 and back, and so on. */
+function toAndFro(length: number, i: number): number {
+  const there = Array.from({ length }, (_, at) => at)
+  const way = [...there, ...there.slice(1, -1).reverse()]
+  return way[i % way.length] as number
+}
+
 describe('resampling', () => {
   const { image } = numerics
 
@@ -84,7 +91,7 @@ describe('resampling', () => {
   test.each([
     ['half', 0.5],
     ['threeQuarters', 0.75],
-  ] as const)('to %s of it, in tiles: each is cut out of what the training computes, with the last pixels repeated', (name, ratio) => {
+  ] as const)('to %s of it, in tiles: each is cut out of what the training computes, and mirrored beyond its edges', (name, ratio) => {
     const wanted = numerics[name]
     const { width, height } = image
     const bench = new Workbench({ width: 11, height: 9, channels: 0 }, { width, height, ratio })
@@ -92,8 +99,8 @@ describe('resampling', () => {
       for (let x = 0; x < wanted.width; x += 5) {
         bench.fill({ width, height, data: Float32Array.from(image.data), firstRow: 0 }, y, x, { offset: 0, scale: 1 })
         bench.input.forEach((value, i) => {
-          const row = Math.min(wanted.height - 1, y + Math.floor(i / 11))
-          const column = Math.min(wanted.width - 1, x + (i % 11))
+          const row = y + toAndFro(Math.min(9, wanted.height - y), Math.floor(i / 11))
+          const column = x + toAndFro(Math.min(11, wanted.width - x), i % 11)
           expect(Math.abs(value - (wanted.data[row * wanted.width + column] as number))).toBeLessThan(1e-3)
         })
       }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type AxisPlan, largestTile, planAxis, type SizeRule } from '#main/inference/tiling.ts'
+import { type AxisPlan, largestTile, mirrored, planAxis, type SizeRule } from '#main/inference/tiling.ts'
 
 function check(plan: AxisPlan, rule: SizeRule, halo: number): void {
   const taken = new Array<number>(plan.length).fill(0)
@@ -15,6 +15,13 @@ function check(plan: AxisPlan, rule: SizeRule, halo: number): void {
   expect(taken.every((times) => times === 1)).toBe(true)
   expect(rule.step === 0 ? plan.size === rule.min : plan.size >= rule.min && (plan.size - rule.min) % rule.step === 0).toBe(true)
 }
+
+test('beyond its ends an axis is mirrored as by numpy.pad(range(4), (4, 8), "reflect"), however far', () => {
+  const wanted = [2, 3, 2, 1, 0, 1, 2, 3, 2, 1, 0, 1, 2, 3, 2, 1]
+  expect(wanted.map((_, i) => mirrored(i - 4, 4))).toEqual(wanted)
+  expect([-1, 0, 3].map((i) => mirrored(i, 1))).toEqual([0, 0, 0])
+  expect([-1, 0, 1, 2, 3].map((i) => mirrored(i, 2))).toEqual([1, 0, 1, 0, 1])
+})
 
 describe('planning tiles', () => {
   const rules: readonly [string, SizeRule, number][] = [

@@ -39,12 +39,12 @@ def cost(out):
 def conclude(config, bars_of, card, tables, out, report, state, network, **more):
     """Judge the tables (floats of five digits) by `bars_of(config, tables)` and write metrics.json and the card: `card(config, result, out)`.
 
-    state: the checkpoint; network: what was measured; more: what else metrics.json shall hold. Returns what it holds.
+    state: the checkpoint (of a package that is measured anew with its `version`); network: what was measured; more: what else metrics.json shall hold. Returns what it holds.
     """
     tables = markdown.rounded({**tables, **cost(out)})
     result = {
         "package": config.name,
-        "version": __version__,
+        "version": state.get("version", __version__),
         "bars": bars_of(config, tables),
         "training": {
             "steps": state["step"],

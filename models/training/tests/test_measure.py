@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import unittest
+from unittest import mock
 
 import numpy as np
 import torch
@@ -48,6 +49,11 @@ class Evaluation(unittest.TestCase):
         again = measure.retime(config, folder / "out", report=small.silent)
         self.assertEqual({**again["tables"], "time": 0}, {**found["tables"], "time": 0})
         self.assertEqual(results.read(folder / "out")["bars"], again["bars"])
+
+        with mock.patch.object(results, "__version__", "99.0"):
+            anew = measure.run(config, folder / "nothing trained", folder / "out", report=small.silent)
+        self.assertEqual({**anew["tables"], "time": 0}, {**found["tables"], "time": 0}, "of the package alone, whose checkpoint is lost")
+        self.assertEqual({**anew, "tables": 0, "bars": 0}, {**found, "tables": 0, "bars": 0}, "and it stays of its own version")
 
     def test_every_strength_of_total_variation_has_the_iterations_it_needs(self):
         """The weaker is best at once, the stronger only after many iterations, and better then."""

@@ -122,7 +122,7 @@ class Network(unittest.TestCase):
 
 class Loss(unittest.TestCase):
     def test_it_counts_relative_gains(self):
-        config = small_refocus.config(floor=0.0, border=0, power=0.0)
+        config = small_refocus.config(floor=0.0, border=0, power=0.0, absolute=0.5, fitted=0.0)
         target, noise = torch.rand(2, 1, 32, 32), torch.rand(2, 1, 32, 32) - 0.5
 
         def error(size, unit):
@@ -134,7 +134,7 @@ class Loss(unittest.TestCase):
 
     def test_with_a_power_an_error_counts_against_the_better_of_input_and_flat_picture(self):
         """Box and Cox at p = 1/2: nothing for an answer as wrong as the input, 2 * (sqrt 2 - 1) = 0.828 for twice that; -1 for a quarter of a flat picture's error where the input is worse than flat."""
-        config = small_refocus.config(floor=0.0, border=0, power=0.5)
+        config = small_refocus.config(floor=0.0, border=0, power=0.5, absolute=0.5, fitted=0.0)
         generator = torch.Generator().manual_seed(5)
         target, wrong = torch.rand(2, 2, 1, 64, 64, generator=generator)
         wrong, flat = wrong - wrong.mean(), target.mean() - target
@@ -153,7 +153,7 @@ class Loss(unittest.TestCase):
         target[..., :4] = 1
 
         def best(absolute):
-            config = small_refocus.config(floor=0.0, border=0, power=0.5, absolute=absolute)
+            config = small_refocus.config(floor=0.0, border=0, power=0.5, absolute=absolute, fitted=0.0)
             answer = lambda value: lambda raw, dpm: torch.cat([value + 0 * raw, 1 + 0 * raw], 1)  # noqa: E731
             values = [0.0, 0.05, 0.1, 0.2, 0.5]
             return min(values, key=lambda value: losses.loss(config, answer(value), (1 - target, target, target, SIGNAL))[1]["error"])
@@ -410,6 +410,21 @@ class Measurement(unittest.TestCase):
         self.assertEqual(made.shape, (2, 30, 41))
         torch.testing.assert_close(made[0], image, rtol=1e-4, atol=1e-2)
         self.assertAlmostEqual(float(scale[0, 0, 0]), 5, delta=0.5)
+
+    def test_a_network_sees_nothing_around_the_image_but_its_mirror_image_up_to_the_next_multiple_of_its_step(self):
+        """As the application does it; numpy.pad calls it "reflect"."""
+        seen = []
+
+        class Watching(Identity):
+            step = 16
+
+            def forward(self, raw, dpm):
+                seen.append(raw)
+                return super().forward(raw, dpm)
+
+        image = torch.rand(30, 41)
+        predict.refocus(Watching(), image, [1.0], [1.0, 99.9], fixed=(0.0, 1.0))
+        np.testing.assert_allclose(seen[0][0, 0].numpy(), np.pad(image.numpy(), ((0, 2), (0, 7)), "reflect"))
 
     def test_a_missed_bar_comes_first_in_the_card(self):
         bars = [{"name": "false-energy", "value": 0.02, "holds": False, "must": "≤ 0.01"}, {"name": "mib", "value": 3, "holds": True, "must": "≤ 8"}]

@@ -6,7 +6,7 @@
 import { roundUp, type SizeRule } from '../tiling.ts'
 import type { Link } from './image-layout.ts'
 
-/** Input elements [start, start + size) are read, beyond the image its edge is repeated; [keepStart, keepEnd) of the image is kept. */
+/** Input elements [start, start + size) are read, beyond its edges the image is mirrored; [keepStart, keepEnd) of the image is kept. */
 export interface Block {
   readonly start: number
   readonly keepStart: number

@@ -6,6 +6,7 @@ import { AppError } from '#shared/errors.ts'
 import type { TensorDescription } from '../bioimage-io/description.ts'
 import { needOf } from '../distance-map.ts'
 import type { NetworkModel } from '../package.ts'
+import { mirrored } from '../tiling.ts'
 import { type Block, type BlockPlan, lostOf, outputLength, planBlocks } from './blocks.ts'
 import { type Extent, extentOf, extents, type ImageLayout, type Link, layOut, NoImage, type OutputLayout } from './image-layout.ts'
 import { allocate, cast, gather, type NdArray, paste, strides } from './nd-array.ts'
@@ -215,7 +216,7 @@ function placesOf(plans: Readonly<Record<Extent, BlockPlan | null>>): Place[] {
   )
 }
 
-/** The block of some planes, with the edge repeated beyond the image, and its axes in the order of the description; of several the batch is the first. */
+/** The block of some planes, the image mirrored beyond its edges, and its axes in the order of the description; of several the batch is the first. */
 function cutOut(
   tensor: Tensor,
   input: TensorDescription,
@@ -231,7 +232,7 @@ function cutOut(
     const block = extent ? place[extent] : undefined
     const size = extent && block ? (plans[extent]?.size ?? length) : length
     const start = block?.start ?? 0
-    return Int32Array.from({ length: size }, (_, i) => Math.min(length - 1, Math.max(0, start + i)) * step)
+    return Int32Array.from({ length: size }, (_, i) => mirrored(start + i, length) * step)
   })
   const planes = Int32Array.from({ length: count }, (_, i) => (first + i) * (steps[0] as number))
   const block = gather(tensor, [planes, ...offsets])

@@ -187,7 +187,7 @@ def own(config, state, network, out, variant):
         },
         "outputs": ["image", "scale"],
         "error_distribution": "laplace",
-        "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
+        "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "mirror"},
         "training": {
             "steps": state["step"],
             "minutes": round(state["elapsed"] / 60, 1),

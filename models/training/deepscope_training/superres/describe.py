@@ -140,7 +140,7 @@ def describe(config, state, network, out, flux, shipped):
                 },
                 "outputs": ["image", "scale"],
                 "error_distribution": "laplace",
-                "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "replicate"},
+                "tile": {"halo": network.reach(), "multiple_of": network.step, "border": "mirror"},
                 "training": {"variant": shipped, "steps": state["step"], "minutes": round(state["elapsed"] / 60, 1), "seed": state["config"]["seed"]},
                 "bits": bits(state),
                 "guard": {

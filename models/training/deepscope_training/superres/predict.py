@@ -1,4 +1,4 @@
-"""Run a network on one image as the application does: whole-image normalisation, replicated borders, units of the input."""
+"""Run a network on one image as the application does: whole-image normalisation, nothing around it, units of the input."""
 
 import torch
 
@@ -6,14 +6,11 @@ from .. import normalisation
 
 
 @torch.no_grad()
-def enhance(network, image, percentiles, halo=None):
-    """(image, scale), both (Y, X) in the units of `image` (Y, X), which lies on the network's grid.
-
-    halo: pixels of replicated border, the network's reach by default.
-    """
+def enhance(network, image, percentiles):
+    """(image, scale), both (Y, X) in the units of `image` (Y, X), which lies on the network's grid. It is mirrored below and to the right, up to a multiple of
+    `network.step`: repeated pixels would be stripes of noise, which a network takes for structure."""
     y, offset, scale = normalisation.normalise(image, percentiles)
-    halo = network.reach() if halo is None else halo
-    bottom, right = (halo + -n % network.step for n in y.shape)
-    padded = torch.nn.functional.pad(y[None, None], (halo, right, halo, bottom), mode="replicate")
-    result = network(padded)[0, :, halo : halo + y.shape[0], halo : halo + y.shape[1]]
+    bottom, right = (-n % network.step for n in y.shape)
+    padded = torch.nn.functional.pad(y[None, None], (0, right, 0, bottom), mode="reflect")
+    result = network(padded)[0, :, : y.shape[0], : y.shape[1]]
     return result[0] * scale + offset, result[1] * scale
