@@ -90,6 +90,7 @@ const ownSchema = z.object({
         scale: z.literal('scale-only'),
       }),
       outputs: z.array(z.enum(['image', 'scale'])),
+      // A picture is mirrored beyond its edges; older packages say that its last pixels were repeated, and are mirrored all the same.
       tile: z.object({ halo: count.nonnegative(), multiple_of: count.positive(), border: z.enum(['mirror', 'replicate']) }),
     }),
   }),

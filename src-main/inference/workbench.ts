@@ -99,7 +99,7 @@ export class Workbench {
 
   /**
    * Fills one plane of `input` with the grid's pixels from row `y` and column `x` on, as (value − offset) / scale; beyond the
-   * edges the grid is mirrored. The rows that are needed (`rowsFor`) must be at hand. Planes are filled in order: the
+   * edges what this tile holds of the grid is mirrored. The rows that are needed (`rowsFor`) must be at hand. Planes are filled in order: the
    * kernels may write a little beyond the end of one.
    */
   fill(source: SourceRows, y: number, x: number, { offset, scale }: Normalisation, plane = 0): void {
@@ -116,7 +116,10 @@ export class Workbench {
       const start = row * width
       for (let column = columns; column < width; column++) input[start + column] = input[start + mirrored(column, columns)] as number
     }
-    for (let row = rows; row < height; row++) input.copyWithin(row * width, mirrored(row, rows) * width, (mirrored(row, rows) + 1) * width)
+    for (let row = rows; row < height; row++) {
+      const from = mirrored(row, rows) * width
+      input.copyWithin(row * width, from, from + width)
+    }
   }
 
   /**

@@ -266,6 +266,7 @@ describe('the ASI MS-2000 driver', () => {
     rig.firmware.faults.neverIdle = true
     const move = rig.stage.moveTo({ x: 40, y: 0 })
     await expect(move).rejects.toSatisfy((error) => isError(error, 'DeviceTimeout'))
+    // How long it should take follows from where the first look finds it.
     await expect(move).rejects.toThrow(/is still busy with X and Y long after the 0\.\d s that the move should take, and was halted/)
     await sleep(50)
     expect(rig.moves()).toEqual(['M X=400 Y=0', '\\'])

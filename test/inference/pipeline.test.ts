@@ -149,9 +149,17 @@ describe('one image', () => {
     [1, 1],
     [3, 200],
     [17, 16],
-  ])('of %i × %i pixels fits the network by repeating its edge', async (width, height) => {
+  ])('of %i × %i pixels fits the network, which sees it mirrored beyond its edges', async (width, height) => {
     const data = Uint16Array.from({ length: width * height }, (_, i) => 5 * i)
-    const { result } = await finish(runPipeline(model, { width, height, data, pixelSizeUm: null }, echo, options))
+    const there = (at: number, length: number) => (at < length ? at : Math.max(0, 2 * (length - 1) - at))
+    const watch: RunTile = (tile, memory) => {
+      const seen = (y: number, x: number) => tile.data[y * tile.width + x] as number
+      // As far as one reflection reaches.
+      for (let y = 0; y < Math.min(tile.height, 2 * height - 1); y++)
+        for (let x = 0; x < Math.min(tile.width, 2 * width - 1); x++) expect(seen(y, x)).toBe(seen(there(y, height), there(x, width)))
+      return echo(tile, memory)
+    }
+    const { result } = await finish(runPipeline(model, { width, height, data, pixelSizeUm: null }, watch, options))
     data.forEach((value, i) => {
       expect(Math.abs((result.image[i] as number) - value)).toBeLessThan(1e-2)
     })

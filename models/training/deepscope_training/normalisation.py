@@ -21,6 +21,19 @@ def normalise(image, percentiles):
     return (image - low) / scale, low, scale
 
 
+def to_multiple(image, step):
+    """An image (…, Y, X), mirrored below and to the right up to the next multiples of `step`, the last pixels not repeated: what the application lets a network see of it.
+    Repeated pixels would be stripes of noise, which networks take for structure."""
+
+    def mirrored(length):
+        period = max(1, 2 * (length - 1))
+        place = torch.arange(length + -length % step, device=image.device) % period
+        return torch.minimum(place, period - place)
+
+    rows, columns = (mirrored(length) for length in image.shape[-2:])
+    return image[..., rows[:, None], columns]
+
+
 def log_uniform(generator, low, high, power=1.0):
     return math.exp(uniform(generator, math.log(low), math.log(high), power))
 

@@ -61,6 +61,11 @@ class Network(unittest.TestCase):
         tile = self.network(x[..., start - reach : end + reach, start - reach : end + reach])
         torch.testing.assert_close(tile[..., reach:-reach, reach:-reach], self.network(x)[..., start:end, start:end], rtol=0, atol=1e-5)
 
+    def test_a_small_image_is_mirrored_as_often_as_it_takes(self):
+        image = torch.rand(3, 5)
+        np.testing.assert_array_equal(normalisation.to_multiple(image, 16).numpy(), np.pad(image.numpy(), ((0, 13), (0, 11)), "reflect"))
+        self.assertEqual(normalisation.to_multiple(torch.ones(1, 16), 8).shape, (8, 16))
+
     def test_enhance_returns_units_of_the_input(self):
         image = 100 + 1000 * torch.rand(50, 61)
         with torch.no_grad():

@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, train
+from deepscope_training import config as configuration, intervals, losses as common, markdown, metrics, package, pool, train
 from deepscope_training.errors import TrainingError
 from deepscope_training.refocus import baselines, batches, beads, card, checks, comparison, describe, fields, losses, measure, networks, observe, predict
 
@@ -171,6 +171,13 @@ class Loss(unittest.TestCase):
         self.assertAlmostEqual(error(target + noise), -0.318, delta=0.02)
         self.assertAlmostEqual(error(40 * (target + noise) - 7), error(target + noise), places=3)
         self.assertAlmostEqual(error(0.3 * target + 5), -2, places=2)
+
+    def test_the_shares_of_the_error_are_shares_in_every_configuration(self):
+        for name in ("deep-z", "deep-z-plus", "large/deep-z", "large/deep-z-plus"):
+            training = configuration.load(name).training
+            self.assertTrue(0 <= training.absolute <= 1 - training.fitted <= 1, name)
+        with self.assertRaisesRegex(TrainingError, "together at most 1, not 0.5 and 0.7"):
+            small_refocus.config(absolute=0.5, fitted=0.7)
 
     def test_the_border_does_not_count(self):
         config = small_refocus.config(border=4)

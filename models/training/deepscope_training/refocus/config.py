@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .. import sections
+from ..errors import TrainingError
 from ..optics import Objective
 
 
@@ -53,10 +54,14 @@ class Training(sections.Training):
     structure: float
     scale: float
     power: float = 0.0  # 0: the logarithm of errors; above, to be further off than the input costs more
-    absolute: float = 0.5  # share of the mean absolute error in the error that counts, the rest being the RMS: a rare spot's median is dark, its mean is not
+    absolute: float = 0.5  # share of the mean absolute error in the error that counts, what is left by it and `fitted` being the RMS: a rare spot's median is dark, its mean is not
     fitted: float = 0.0  # share of the RMS error after a linear fit of the image to its target
     least: float = 1e-3  # of the image, added to the deviation of a target that its errors are relative to: nearly empty targets count less the larger it is
     adversarial: sections.Adversarial = None
+
+    def __post_init__(self):
+        if min(self.absolute, self.fitted) < 0 or self.absolute + self.fitted > 1:
+            raise TrainingError(f"training: absolute and fitted are shares of one error, together at most 1, not {self.absolute} and {self.fitted}.")
 
 
 @dataclass(frozen=True)

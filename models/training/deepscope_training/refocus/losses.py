@@ -25,9 +25,9 @@ def relative(error, target, floor, least):
 def unlike(image, target, floor, least):
     """What is left of each example's target (B,) after the linear fit by which a picture is judged (`metrics.compare`), relative and RMS as in `relative`. How much haze lies
     under a section, and so its level, cannot be seen in a normalised image: it must not rule what is learned."""
-    given, wanted = (v - v.mean((1, 2, 3), keepdim=True) for v in (image, target))
-    slope = (given * wanted).mean((1, 2, 3), keepdim=True) / ((given**2).mean((1, 2, 3), keepdim=True) + 1e-9)
-    return relative(wanted - slope * given, target, floor, least)[1]
+    shown, wanted = (v - v.mean((1, 2, 3), keepdim=True) for v in (image, target))
+    slope = (shown * wanted).mean((1, 2, 3), keepdim=True) / ((shown**2).mean((1, 2, 3), keepdim=True) + 1e-9)
+    return relative(wanted - slope * shown, target, floor, least)[1]
 
 
 def easiest(size):
@@ -56,8 +56,8 @@ def loss(config, network, tensors, adversary=None):
     output, target, given = (v[..., edge : v.shape[-2] - edge, edge : v.shape[-1] - edge] for v in (network(raw, dpm), target, raw))
     image, scale = output[:, :1], output[:, 1:]
     difference, reference = target - image, target - given
-    fair = (training.floor, training.least)
-    sizes, others = ((*relative(target - of, target, *fair), unlike(of, target, *fair)) for of in (image, given))
+    terms = (training.floor, training.least)
+    sizes, others = ((*relative(target - of, target, *terms), unlike(of, target, *terms)) for of in (image, given))
     shares = (training.absolute, 1 - training.absolute - training.fitted, training.fitted)
     error = sum(share * felt(size, easiest(other), training.power) for share, size, other in zip(shares, sizes, others)).mean()
     structure = structure_error(difference, reference, target, training.floor, training.power, training.least)

@@ -175,10 +175,10 @@ def bars_of(config, tables):
 
 
 def run(config, work, out, report=print):
-    """Evaluate the checkpoint in `work` and write metrics.json, CARD.md and figures into `out`."""
-    network, state, variant_rows, variant = variants.load(config, work)
-    network.to("cuda" if torch.cuda.is_available() else "cpu")
+    """Evaluate what was trained in `work`, or the package in `out` if nothing was, and write metrics.json, CARD.md and figures into `out`."""
     out = Path(out)
+    network, state, variant_rows, variant = results.of_run_or_package(config, work, out, variants.load, report)
+    network.to("cuda" if torch.cuda.is_available() else "cpu")
     positions = signed(config)
     named = {name: observe.held_out(config, name, config.evaluation.fields, positions) for name in heldout.FAMILIES}
     report("held-out specimens made")

@@ -1,11 +1,9 @@
 """Which of two networks is shipped: the one taught without an adversary to the end, or the one that had it in the last part."""
 
-from pathlib import Path
-
 import numpy as np
 
-from .. import heldout, initial, metrics, package, results, train
-from . import checks, fields, networks, points, predict
+from .. import heldout, metrics, package, train
+from . import checks, fields, points, predict
 
 FIELDS = 8  # for each held-out family, at every photon level
 
@@ -46,13 +44,3 @@ def load(config, work):
     rows = compare(config, work)
     name = least_false(rows)
     return *package.load_network(config, train.variant_folders(work)[name]), rows, name
-
-
-def packaged(config, out):
-    """The same of the package in `out`, whose checkpoint nobody has any more: what its metrics.json says of it, and as `version` its own."""
-    network, told = networks.build(config), results.read(out)
-    initial.weights(Path(out), network)
-    training = told["training"]
-    described = {"seed": training["seed"], "data": told.get("learned", {})}
-    state = {**training, "step": training["steps"], "elapsed": 60 * training["minutes"], "config": described, "version": told["version"]}
-    return network.eval(), state, told["tables"]["variants"], told["shipped"]

@@ -4,7 +4,7 @@ import type { Axis } from './protocol.ts'
  * µm from one look to the next beyond which an axis is said to be moved by hand, so that what rests does not seem to move; slow turns of the focus wheel are
  * followed and not called a motion.
  */
-const NEAR_UM = 0.3
+const MOVED_UM = 0.3
 
 /** Which axes somebody moves with the joystick, told from where they are at one look and at the next. */
 export class ByHand {
@@ -19,7 +19,7 @@ export class ByHand {
   /** Compares positions, µm, with those of the look before. */
   look(positions: ReadonlyMap<Axis, number>): void {
     const before = this.#seen
-    this.#moving = [...positions].filter(([axis, now]) => Math.abs(now - (before?.get(axis) ?? now)) > NEAR_UM).map(([axis]) => axis)
+    this.#moving = [...positions].filter(([axis, now]) => Math.abs(now - (before?.get(axis) ?? now)) > MOVED_UM).map(([axis]) => axis)
     this.#seen = positions
   }
 
