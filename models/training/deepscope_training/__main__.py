@@ -13,7 +13,7 @@ DEFAULT_WORK = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="deepscope_training", description="Train, measure and package Deepscope's networks.")
-    parser.add_argument("command", choices=["pool", "train", "average", "judge", "export", "evaluate", "time", "lookout", "all"])
+    parser.add_argument("command", choices=["pool", "train", "average", "judge", "export", "evaluate", "remeasure", "time", "lookout", "all"])
     parser.add_argument("package", help="name of a package (widefield-sr), a YAML configuration, or 'everything'")
     parser.add_argument("--work", type=Path, help=f"folder for checkpoints (default {DEFAULT_WORK}/PACKAGE)")
     parser.add_argument("--pool", type=Path, help="folder for simulated fields (default WORK/pool)")
@@ -98,6 +98,9 @@ def make(options):
     if options.command in ("evaluate", "all"):
         remembered.keep(DEFAULT_WORK / "rivals")
         kind.evaluate(config, work, out)
+    if options.command == "remeasure":
+        remembered.keep(DEFAULT_WORK / "rivals")
+        kind.evaluate(config, None, out)
     if options.command == "time":
         kind.retime(config, out)
 

@@ -11,7 +11,7 @@ loss          (config, network, batch, adversary) → the sum to minimise, and i
               the picture, its part is 'scale', training.scale its weight, and its parameters are those whose names begin so
 critic        (config) → an adversary.Adversary, or None
 export        (config, work, pool, out, report): write the package
-evaluate      (config, work, out, report): measure it
+evaluate      (config, work, out, report): measure what was trained in work; without it (None) the package in out, which localization refuses
 retime        (config, out, report): measure only its speed anew, on a quiet machine
 watch         (config, work, pool, out, report, steps, initial, precision, wider, blur): teach the package's lookout; kinds without one lack it
 """

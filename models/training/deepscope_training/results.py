@@ -32,17 +32,15 @@ class Bars(list):
         self.add("mib", tables["mib"], tables["mib"] <= LARGEST, f"≤ {LARGEST} MiB")
 
 
-def of_run_or_package(config, work, out, load, report):
-    """What is to be measured, as `load`(config, work) gives it: (network, checkpoint, rows of the compared variants, name of the shipped one). Where `work` holds no checkpoint,
+def of_run_or_package(config, work, out, load):
+    """What is to be measured, as `load`(config, work) gives it: (network, checkpoint, rows of the compared variants, name of the shipped one). Without `work` (None),
     the package in `out`, whose checkpoint nobody has any more; metrics.json tells the rest, and `version` in that checkpoint is the package's own."""
-    work, out = Path(work), Path(out)
-    if (work / "checkpoint.pt").exists() or not (out / "metrics.json").is_file():
+    if work is not None:
         return load(config, work)
-    told = read(out)
+    out, told = Path(out), read(out)
     exported = yaml.safe_load((out / "rdf.yaml").read_text(encoding="utf-8"))["version"]
     if exported != told["version"]:
         raise TrainingError(f"{out} was exported as {exported} and last measured as {told['version']}: nothing tells how it was trained. Evaluate it with the --work that it was exported from.")
-    report(f"No checkpoint in {work}: the package {out} itself is measured.")
     network, training = kinds.of(config).build(config), told["training"]
     initial.weights(out, network)
     described = {"seed": training["seed"], "data": told.get("learned") or configuration.as_dict(config)["data"]}

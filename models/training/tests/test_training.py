@@ -198,12 +198,17 @@ class Command(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertRegex(heard.getvalue(), r"^There is no checkpoint .*; train the package first .*\.\n$")
 
-    def test_timing_a_package_that_was_never_measured_is_one_sentence(self):
-        heard = io.StringIO()
-        with contextlib.redirect_stderr(heard):
-            code = command.main(["time", "widefield-sr", "--out", str(small.scratch(self))])
-        self.assertEqual(code, 1)
-        self.assertRegex(heard.getvalue(), r"^There is no .*metrics.json; evaluate the package first\.\n$")
+    def test_timing_or_measuring_again_what_was_never_measured_is_one_sentence(self):
+        for package, asked, wanted in (
+            ("widefield-sr", "time", r"^There is no .*metrics.json; evaluate the package first\.\n$"),
+            ("widefield-sr", "remeasure", r"^There is no .*metrics.json; evaluate the package first\.\n$"),
+            ("localization", "remeasure", r"^The location network is measured with its checkpoint only: .*\.\n$"),
+        ):
+            heard = io.StringIO()
+            with contextlib.redirect_stderr(heard):
+                code = command.main([asked, package, "--out", str(small.scratch(self))])
+            self.assertEqual(code, 1)
+            self.assertRegex(heard.getvalue(), wanted)
 
     def test_without_pytorch(self):
         program = "import sys; sys.modules['torch'] = None; from deepscope_training.__main__ import main; sys.exit(main(['train', 'widefield-sr']))"

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from .. import results
+from ..errors import TrainingError
 from . import baseline, calibrate, card, judged, organelles, photographs, scores, second
 
 NAMES = organelles.NAMES
@@ -123,6 +124,8 @@ def bars_of(config, tables):
 
 def run(config, work, out, report=print):
     """Evaluate the calibrated network of `work`, packaged in `out`, and write metrics.json, CARD.md and the figure there."""
+    if work is None:
+        raise TrainingError("The location network is measured with its checkpoint only: evaluate it with the --work that it was exported from.")
     module, state, found = calibrate.load(config, work)
     if torch.cuda.is_available():
         module = module.to("cuda")

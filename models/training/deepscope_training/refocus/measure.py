@@ -175,9 +175,9 @@ def bars_of(config, tables):
 
 
 def run(config, work, out, report=print):
-    """Evaluate what was trained in `work`, or the package in `out` if nothing was, and write metrics.json, CARD.md and figures into `out`."""
+    """Evaluate what was trained in `work`, or without it (None) the package in `out`, and write metrics.json, CARD.md and figures into `out`."""
     out = Path(out)
-    network, state, variant_rows, variant = results.of_run_or_package(config, work, out, variants.load, report)
+    network, state, variant_rows, variant = results.of_run_or_package(config, work, out, variants.load)
     network.to("cuda" if torch.cuda.is_available() else "cpu")
     positions = signed(config)
     named = {name: observe.held_out(config, name, config.evaluation.fields, positions) for name in heldout.FAMILIES}

@@ -118,9 +118,9 @@ def bars_of(config, tables):
 
 
 def run(config, work, out, report=print):
-    """Evaluate what was trained in `work`, or the package in `out` if nothing was, and write metrics.json, CARD.md and figures into `out`."""
+    """Evaluate what was trained in `work`, or without it (None) the package in `out`, and write metrics.json, CARD.md and figures into `out`."""
     out, count = Path(out), config.evaluation.fields
-    network, state, compared, shipped = results.of_run_or_package(config, work, out, variants.load, report)
+    network, state, compared, shipped = results.of_run_or_package(config, work, out, variants.load)
     named = {name: (fields.held_out(config, name, count), fields.held_out(config, name, VALIDATION, part=1)) for name in config.evaluation.families}
     named = {name: pairs for name, pairs in named.items() if pairs[0]}
     held, held_answers = table(config, network, named, report)
