@@ -22,7 +22,7 @@ const NAME = 'ASI MS-2000'
 /** Between two polls of a moving controller, ms, and of one at rest. */
 const POLL_MS = 20
 const REST_MS = 500
-/** On target: closer than the controller's usual finish error. */
+/** µm; on target: closer than the controller's usual finish error. */
 const NEAR_UM = 0.3
 /** A motion may take this much longer than its speed and acceleration say, and this many ms on top. */
 const PATIENCE = 2
