@@ -95,12 +95,9 @@ def make(options):
             raise TrainingError(f"Networks of the kind {config.kind} have no lookout.")
         chosen = {name: getattr(options, name) for name in ("steps", "initial", "precision", "wider", "blur")}
         kind.watch(config, work, pool_folder, out, **chosen)
-    if options.command in ("evaluate", "all"):
+    if options.command in ("evaluate", "remeasure", "all"):
         remembered.keep(DEFAULT_WORK / "rivals")
-        kind.evaluate(config, work, out)
-    if options.command == "remeasure":
-        remembered.keep(DEFAULT_WORK / "rivals")
-        kind.evaluate(config, None, out)
+        kind.evaluate(config, None if options.command == "remeasure" else work, out)
     if options.command == "time":
         kind.retime(config, out)
 
