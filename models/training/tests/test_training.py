@@ -15,9 +15,9 @@ from unittest import mock
 import numpy as np
 import torch
 import yaml
-from scipy import ndimage, optimize, stats
+from scipy import ndimage
 
-from deepscope_training import __main__ as command, camera, config as configuration, kinds, losses, metrics, package, pool, superres, train
+from deepscope_training import __main__ as command, camera, config as configuration, kinds, metrics, package, pool, superres, train
 from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
 
@@ -256,16 +256,6 @@ class Batches(unittest.TestCase):
         image, target = batches.photograph(low, torch.full((64, 64), 0.7), 0.5, config.camera, torch.Generator().manual_seed(3), photons=5000)
         self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.01)
 
-    def test_a_pixel_of_signal_judges_the_error_like_so_many_of_ground(self):
-        """Whichever picture it lies in: a crew, whose members have some of the pictures each, learns the same."""
-        signal = torch.zeros(2, 1, 10, 10, dtype=torch.bool)
-        signal[0, :, 0, :5], signal[1, :, :5] = True, True  # five and fifty of a hundred pixels
-        for worth in (4, 30):
-            of_signal, of_ground = (float(losses.balanced(part.float(), signal, worth)) for part in (signal, ~signal))
-            self.assertAlmostEqual(of_signal / 55, worth * of_ground / 145, places=5)
-            apart = [float(losses.balanced(signal[i : i + 1].float(), signal[i : i + 1], worth)) for i in (0, 1)]
-            self.assertAlmostEqual(of_signal, np.mean(apart), places=5)
-
     def test_a_part_photographed_alone_shows_the_same_place_in_both_pictures_and_is_as_bright_as_a_field(self):
         low = torch.arange(64.0).repeat(64, 1) + 100 * torch.arange(64.0)[:, None]
         high = low.repeat_interleave(2, 0).repeat_interleave(2, 1)
@@ -307,53 +297,6 @@ class Batches(unittest.TestCase):
             image, target = batches.example(settings, [field], 0, torch.Generator().manual_seed(seed), 32)
             self.assertGreater(metrics.correlation(image.numpy(), target.numpy()), 0.97)
 
-    def test_the_second_head_learns_from_its_intervals_and_leaves_the_picture_alone(self):
-        config = small.config()
-        generator = torch.Generator().manual_seed(6)
-        output, target, given = (torch.rand(2, n, 32, 32, generator=generator) + 0.1 for n in (2, 1, 1))
-        output.requires_grad_(True)
-        least, most = (torch.tensor([float(of(one)) for one in target])[:, None, None, None] for of in (torch.min, torch.max))
-        judged = losses.balanced(losses.misjudged(target - output[:, :1], output[:, 1:]), target > 0.9 * least + 0.1 * most)
-        training = dataclasses.replace(config.training, error=0.0, structure=0.0, consistency=0.0, ssim=0.0, scale=1.0)
-        total, parts = losses.loss(output, target, given, training, 0.3)
-        self.assertAlmostEqual(parts["scale"], float(judged.detach()), places=6)
-        total.backward()
-        self.assertEqual(float(output.grad[:, 0].abs().max()), 0)
-        self.assertGreater(float(output.grad[:, 1].abs().max()), 0)
-
-    def test_the_scale_that_errors_are_judged_by_best_is_that_of_laplace_noise(self):
-        error = torch.from_numpy(np.random.default_rng(3).laplace(0, 0.2, 200_000))
-        scales = np.linspace(0.15, 0.25, 41)
-        judged = [float(losses.misjudged(error, torch.tensor(scale)).mean()) for scale in scales]
-        self.assertAlmostEqual(scales[np.argmin(judged)], 0.2, delta=0.005)
-
-    def test_of_other_noise_the_best_scale_makes_the_intervals_right_on_average(self):
-        """Gaussian noise of deviation 1: the scale at which the mean share inside the three intervals is theirs, 0.75, by scipy."""
-
-        def inside(scale):
-            return np.mean([2 * stats.norm.cdf(-scale * np.log(1 - share)) - 1 for share in (0.5, 0.8, 0.95)])
-
-        expected = optimize.brentq(lambda scale: inside(scale) - 0.75, 0.1, 2)
-        error = torch.from_numpy(np.random.default_rng(4).normal(0, 1, 200_000))
-        scales = np.linspace(0.8, 1.2, 81) * expected
-        judged = [float(losses.misjudged(error, torch.tensor(scale)).mean()) for scale in scales]
-        self.assertAlmostEqual(scales[np.argmin(judged)] / expected, 1, delta=0.015)
-
-    def test_blur_is_that_of_scipy(self):
-        image = np.random.default_rng(0).random((40, 56))
-        found = losses.gaussian_blur(torch.from_numpy(image)[None, None], 2.0)[0, 0]
-        np.testing.assert_allclose(found, ndimage.gaussian_filter(image, 2.0, mode="nearest", truncate=3.0), atol=1e-6)
-
-    def test_dissimilarity_is_one_less_the_ssim_that_is_measured(self):
-        """Another implementation, on NumPy and scipy, of the same figure. The measure's range is a percentile's: without outliers both are near."""
-        rng = np.random.default_rng(1)
-        target = ndimage.gaussian_filter(rng.random((64, 64)), 2)
-        image = target + 0.3 * target.std() * rng.standard_normal(target.shape)
-        found = losses.dissimilarity(*(torch.from_numpy(v)[None, None] for v in (image, target)))
-        with mock.patch.object(metrics, "value_range", lambda v: float(v.max() - v.min())):
-            self.assertAlmostEqual(float(found), 1 - metrics.ssim(image, target), places=3)
-        self.assertAlmostEqual(float(losses.dissimilarity(*[torch.from_numpy(target)[None, None]] * 2)), 0, places=6)
-
     def test_fractions_beyond_all_and_nothing_are_refused(self):
         camera = configuration.load("widefield-sr").camera
         for change, said in (({"twelve_bit": 1.5}, "twelve_bit is a fraction"), ({"bleached": 2.0}, "bleached is a fraction"), ({"alone": 1.2}, "alone is a fraction"), ({"eight_bit": -0.1}, "eight_bit is a fraction"), ({"dim": 0.0}, "dim must be above 0")):
@@ -386,26 +329,6 @@ class Batches(unittest.TestCase):
         self.assertLessEqual(float(image.max()), 4095)
         self.assertGreater(float(image.mean()), 3500)
         self.assertAlmostEqual(float(image.mean() / target.mean()), 1, delta=0.02)
-
-    def error_parts(self, power, share):
-        """Parts of the loss of an answer whose error is `share` of the input's own, at every pixel."""
-        training = dataclasses.replace(configuration.load("widefield-sr").training, power=power)
-        generator = torch.Generator().manual_seed(5)
-        target, wrong = torch.rand(2, 1, 64, 64, generator=generator), torch.rand(2, 1, 64, 64, generator=generator) - 0.5
-        answer = torch.cat([target + share * wrong, torch.full_like(target, 0.1)], 1)
-        return losses.loss(answer, target, target + wrong, training, 0.325)[1]
-
-    def test_at_a_power_of_nothing_the_loss_counts_every_halving_of_the_error_alike(self):
-        steps = [self.error_parts(0.0, share)["error"] for share in (0.5, 0.25, 0.125)]
-        self.assertAlmostEqual(steps[0] - steps[1], steps[1] - steps[2], delta=0.01)
-
-    def test_with_a_power_the_loss_is_box_and_coxs_function_of_the_error_over_the_inputs(self):
-        """(r^p - 1) / p at p = 1/2: 2 * (sqrt 2 - 1) = 0.828 for twice the input's error, -1 for a quarter of it, nothing for an answer no better than the input."""
-        for share, expected in ((2.0, 0.8284), (1.0, 0.0), (0.25, -1.0)):
-            parts = self.error_parts(0.5, share)
-            for name in ("error", "structure", "consistency"):
-                with self.subTest(share=share, part=name):
-                    self.assertAlmostEqual(parts[name], expected, delta=0.02)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ would be ruled by the few examples whose target is brightest. With a power above
 
 import torch
 
-from ..losses import NEIGHBOURHOOD, balanced, felt, gaussian_blur, misjudged
+from ..losses import NEIGHBOURHOOD, balanced, felt, fitted, gaussian_blur, misjudged
 
 
 #: How many pixels of ground one of signal counts for when the second head learns: about as many as there are for each, in the pool of each target (26 and 7 % are
@@ -23,11 +23,9 @@ def relative(error, target, floor, least):
 
 
 def unlike(image, target, floor, least):
-    """What is left of each example's target (B,) after the linear fit by which a picture is judged (`metrics.compare`), relative and RMS as in `relative`. How much haze lies
+    """What is left of each example's target (B,) after the linear fit by which a picture is judged (`fitted`), relative and RMS as in `relative`. How much haze lies
     under a section, and so its level, cannot be seen in a normalised image: it must not rule what is learned."""
-    shown, wanted = (v - v.mean((1, 2, 3), keepdim=True) for v in (image, target))
-    slope = (shown * wanted).mean((1, 2, 3), keepdim=True) / ((shown**2).mean((1, 2, 3), keepdim=True) + 1e-9)
-    return relative(wanted - slope * shown, target, floor, least)[1]
+    return relative(fitted(image, target), target, floor, least)[1]
 
 
 def easiest(size):

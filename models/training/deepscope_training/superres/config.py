@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from .. import sections
+from ..errors import TrainingError
 from ..modalities import Confocal, Sted, Structured
 from ..optics import Objective
 
@@ -81,7 +82,15 @@ class Training(sections.Training):
     scale: float
     ssim: float = 0.0
     power: float = 0.0  # 0: the logarithm of errors; above, to be further off than the input costs more
+    fitted: float = 0.0  # share of `error` that is what a linear fit leaves, by which pictures are judged
+    absolute: float = 0.5  # share of the mean absolute error in the rest and in `consistency`, beside the RMS: it asks for the median
+    structure_absolute: float = 1.0  # likewise in `structure`
     adversarial: sections.Adversarial = None
+
+    def __post_init__(self):
+        for name in ("fitted", "absolute", "structure_absolute"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise TrainingError(f"training: {name} is a share, from 0 to 1, not {getattr(self, name)}.")
 
 
 @dataclass(frozen=True)
