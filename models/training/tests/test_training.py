@@ -236,22 +236,6 @@ class Batches(unittest.TestCase):
         detail = [np.abs(np.diff(simulate.make(c, 5, {})["high"].astype(float))).sum() for c in (sharp, thin)]
         self.assertGreater(detail[0], detail[1])
 
-    def test_a_share_of_fields_with_depth_is_focused_anywhere_within_it(self):
-        """Otherwise within the part of it that the optics say: half, here. Both lenses are focused there."""
-        config = small.config()
-        deep = dataclasses.replace(config.data, thin=0.0, depth=[1.0, 1.0], slip=[0.0, 0.0], native=0.0, empty=0.0, field=32)
-
-        def heights(share):
-            with mock.patch.object(simulate.Field, "see_spectra", autospec=True, side_effect=simulate.Field.see_spectra) as seen:
-                for index in range(30):
-                    simulate.make(dataclasses.replace(config, data=dataclasses.replace(deep, through=share)), index, {})
-            focused = [call.args[5] for call in seen.call_args_list]
-            self.assertEqual(focused[::2], focused[1::2])
-            return np.abs(focused[::2])
-
-        self.assertTrue(0.4 < heights(0.0).max() <= 0.5)
-        self.assertTrue(0.85 < heights(1.0).max() <= 1.0)
-
     def test_an_input_focused_apart_from_its_target_is_blurred_alone(self):
         """Of the same fields the target stays as it was, up to the scale and haze that both share, and the input of a thin one loses detail."""
         config = small.config()

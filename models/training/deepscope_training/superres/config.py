@@ -61,7 +61,6 @@ class Data:
     emphasis: dict
     thin_focus: float = 0.25
     off_focus: list = field(default_factory=lambda: [0.0, 0.0])  # share of thin fields whose focus lies anywhere within so many µm
-    through: float = 0.0  # share of fields with depth whose focus lies anywhere within it, not about its middle
     slip: list = field(default_factory=lambda: [0.0, 0.0])  # share of the other fields whose input is focused anywhere within so many µm of the target's focus
     magnify: list = field(default_factory=lambda: [1.0, 1.0])
     penetration: list = field(default_factory=list)
