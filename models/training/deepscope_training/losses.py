@@ -44,41 +44,35 @@ def felt(error, reference, power):
 
 
 def rms(error):
-    """Root of the mean square of each example (B,)."""
+    """Root of the mean square of each example (B,), with FLOOR as one more error."""
     return torch.sqrt((error**2).mean((1, 2, 3)) + FLOOR**2)
 
 
-def felt_in_shares(sizes, others, shares, power):
-    """Mean over examples of what is felt of several errors (B,) over the reference's, each by its share; what has none is not asked for."""
-    return sum(share * felt(size, other, power) for size, other, share in zip(sizes, others, shares) if share).mean()
+def mixed(terms, power):
+    """Mean over examples of what is felt of several sizes of error; terms: (share, size, that of the reference), sizes (B,). One whose share is 0 is skipped."""
+    return sum(share * felt(size, other, power) for share, size, other in terms if share).mean()
 
 
-def size_error(error, reference, power=0.0, absolute=0.5):
-    """Mean over examples of what is felt of the mean absolute error, `absolute` of it, and of the RMS error; errors and reference (B, 1, Y, X)."""
-
-    def sizes(of):
-        return of.abs().mean((1, 2, 3)) + FLOOR, rms(of)
-
-    return felt_in_shares(sizes(error), sizes(reference), (absolute, 1 - absolute), power)
+def sizes(error, reference, absolute, rest):
+    """Terms (`mixed`) of errors (B, 1, Y, X): the mean absolute error with the share `absolute`, and the RMS with the share `rest`. The absolute error asks for the median of what may be there, the RMS for its mean."""
+    return [(absolute, *(of.abs().mean((1, 2, 3)) + FLOOR for of in (error, reference))), (rest, rms(error), rms(reference))]
 
 
 def fitted(image, target):
-    """What is left of each target (B, 1, Y, X) after the linear fit of the image to it by which pictures are judged (`metrics.compare`)."""
+    """What is left of each target (B, 1, Y, X) after the least-squares linear fit of the image to it, of the same shape: the fit by which pictures are judged (`metrics.compare`, there without a border)."""
     shown, wanted = (v - v.mean((1, 2, 3), keepdim=True) for v in (image, target))
     slope = (shown * wanted).mean((1, 2, 3), keepdim=True) / ((shown**2).mean((1, 2, 3), keepdim=True) + 1e-9)
     return wanted - slope * shown
 
 
-def structure_error(error, reference, target, power=0.0, absolute=1.0):
-    """Mean over examples of what is felt of the absolute error, `absolute` of it, and of the RMS error around fine detail of the target: a few beads on an
-    empty ground count as much as a full field. Neighbourhoods are weighted, not pixels, which would reward guessing too bright."""
+def structure_error(error, reference, target, power, absolute):
+    """Mean over examples of what is felt of errors (B, 1, Y, X) around fine detail of the target: a few beads on an empty ground count as much as a full field. The share
+    `absolute` is the mean absolute error, the rest the RMS. Neighbourhoods are weighted, not pixels, which would reward guessing too bright."""
     detail = gaussian_blur((target - gaussian_blur(target, 2.0)).abs(), NEIGHBOURHOOD)
     weight = detail / (detail.sum((1, 2, 3), keepdim=True) + FLOOR)
-
-    def sizes(of):
-        return (weight * of.abs()).sum((1, 2, 3)) + FLOOR, torch.sqrt((weight * of**2).sum((1, 2, 3)) + FLOOR**2)
-
-    return felt_in_shares(sizes(error), sizes(reference), (absolute, 1 - absolute), power)
+    plain = ((weight * of.abs()).sum((1, 2, 3)) + FLOOR for of in (error, reference))
+    square = (torch.sqrt((weight * of**2).sum((1, 2, 3)) + FLOOR**2) for of in (error, reference))
+    return mixed([(absolute, *plain), (1 - absolute, *square)], power)
 
 
 def dissimilarity(image, target):
@@ -112,17 +106,18 @@ def _quantile(excess, share):
 def loss(output, target, given, training, pixel):
     """The sum that is minimised and its parts as numbers. `output` (B, 2, Y, X), `target` and `given`, the input, (B, 1, Y, X), `pixel` in µm.
 
-    error: size error, of which the share `fitted` counts after the linear fit (`l1`, the plain absolute error, is only reported). structure: near fine detail. ssim: dissimilarity.
-    consistency: the size error after a blur to what both objectives resolve. scale: how wrongly the error is told (`misjudged`, `balanced`), in which the image
-    counts as given (the second head learns to judge, not to please).
+    error: of the whole picture; its shares are `absolute`, `fitted` (the RMS of what a linear fit leaves, against what it leaves of the input: of a flat target it tells nothing) and, the rest, the RMS.
+    consistency: after a blur to what both objectives resolve, never fitted; `absolute` of it, the rest the RMS. structure: near fine detail. ssim: dissimilarity. scale: how wrongly the error is told (`misjudged`,
+    `balanced`), in which the image counts as given (the second head learns to judge, not to please). `l1`, the plain absolute error, is only reported.
     """
     image, scale = output[:, :1], output[:, 1:]
     difference, reference, power = target - image, target - given, training.power
-    error = (1 - training.fitted) * size_error(difference, reference, power, training.absolute)
+    terms = sizes(difference, reference, training.absolute, 1 - training.absolute - training.fitted)
     if training.fitted:
-        error = error + training.fitted * felt(rms(fitted(image, target)), rms(fitted(given, target)), power).mean()
+        terms.append((training.fitted, rms(fitted(image, target)), rms(fitted(given, target))))
+    error = mixed(terms, power)
     coarse, coarse_reference = (gaussian_blur(of, training.consistency_sigma / pixel) for of in (difference, reference))
-    consistency = size_error(coarse, coarse_reference, power, training.absolute)
+    consistency = mixed(sizes(coarse, coarse_reference, training.absolute, 1 - training.absolute), power)
     structure = structure_error(difference, reference, target, power, training.structure_absolute)
     low, high = (of((1, 2, 3), keepdim=True) for of in (target.amin, target.amax))
     judgement = balanced(misjudged(difference.detach(), scale), target > low + 0.1 * (high - low))

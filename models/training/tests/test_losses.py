@@ -15,7 +15,7 @@ from . import small
 
 
 def error_of(image, target, given, **training):
-    """The part `error` or, where another has a weight, the whole of the loss."""
+    """The whole loss, in which only `error` counts unless `training` says otherwise."""
     only = {"error": 1.0, "structure": 0.0, "consistency": 0.0, "ssim": 0.0, "scale": 0.0, "power": 0.5, **training}
     output = torch.cat([image, torch.ones_like(image)], 1)
     return float(losses.loss(output, target, given, dataclasses.replace(small.config().training, **only), 0.3)[0])
@@ -33,6 +33,8 @@ class Picture(unittest.TestCase):
         """0, the median, has the least absolute error, and 0.1, the mean, the least RMS."""
         self.assertEqual(self.flat_answer(absolute=1.0), 0.0)
         self.assertEqual(self.flat_answer(absolute=0.0), 0.1)
+        self.assertEqual(self.flat_answer(absolute=1.0, error=0.0, consistency=1.0, consistency_sigma=0.1), 0.0)
+        self.assertEqual(self.flat_answer(absolute=0.0, error=0.0, consistency=1.0, consistency_sigma=0.1), 0.1)
 
     def test_so_it_is_near_fine_detail(self):
         """Two in ten pixels are bright: the weighted median is dark, the weighted mean is a fifth or a little more."""
@@ -48,9 +50,26 @@ class Picture(unittest.TestCase):
     def test_what_a_linear_fit_undoes_does_not_count_where_the_fitted_error_alone_counts(self):
         """A picture that correlates with its target at 1 / sqrt 2 leaves 0.707 of its deviation, whatever its level and unit; against an input that tells nothing this is 2 * (sqrt 0.707 - 1) = -0.318."""
         target, noise, given = torch.randn(3, 1, 1, 96, 96, generator=torch.Generator().manual_seed(5))
-        found = error_of(target + noise, target, given, fitted=1.0)
+        found = error_of(target + noise, target, given, absolute=0.0, fitted=1.0)
         self.assertAlmostEqual(found, -0.318, delta=0.02)
-        self.assertAlmostEqual(error_of(40 * (target + noise) - 7, target, given, fitted=1.0), found, places=3)
+        self.assertAlmostEqual(error_of(40 * (target + noise) - 7, target, given, absolute=0.0, fitted=1.0), found, places=3)
+
+    def test_shares_add_up(self):
+        target, image, given = torch.rand(3, 2, 1, 32, 32, generator=torch.Generator().manual_seed(3))
+
+        def found(absolute, fitted):
+            return error_of(image, target, given, absolute=absolute, fitted=fitted)
+
+        self.assertAlmostEqual(found(0.3, 0.5), 0.3 * found(1.0, 0.0) + 0.2 * found(0.0, 0.0) + 0.5 * found(0.0, 1.0), places=5)
+
+    def test_flat_pictures_have_a_finite_error_and_gradient(self):
+        noise = torch.rand(1, 1, 32, 32, generator=torch.Generator().manual_seed(4))
+        for image, target, given in ((0 * noise, noise, noise), (noise, 0 * noise, 0 * noise), (0 * noise, 0 * noise, 0 * noise)):
+            output = torch.cat([image, torch.ones_like(image)], 1).requires_grad_(True)
+            training = dataclasses.replace(small.config().training, absolute=0.2, fitted=0.5, structure_absolute=0.3, power=0.5)
+            total, _ = losses.loss(output, target, given, training, 0.3)
+            total.backward()
+            self.assertTrue(bool(torch.isfinite(total) and torch.isfinite(output.grad).all()))
 
     def test_the_error_that_is_left_is_that_of_the_measure(self):
         """numpy's least squares of the same fit."""
@@ -80,9 +99,13 @@ class Picture(unittest.TestCase):
                     self.assertAlmostEqual(parts[name], expected, delta=0.02)
 
     def test_shares_beyond_all_and_nothing_are_refused(self):
-        for name in ("fitted", "absolute", "structure_absolute"):
-            with self.assertRaisesRegex(TrainingError, f"training: {name} is a share, from 0 to 1, not 1.2"):
-                small.config(**{name: 1.2})
+        for shares, said in (
+            ({"absolute": 0.5, "fitted": 0.7}, "together at most 1, not 0.5 and 0.7"),
+            ({"absolute": -0.1}, "together at most 1, not -0.1"),
+            ({"structure_absolute": 1.2}, "structure_absolute is a share, from 0 to 1, not 1.2"),
+        ):
+            with self.assertRaisesRegex(TrainingError, said):
+                small.config(**shares)
 
     def test_blur_is_that_of_scipy(self):
         image = np.random.default_rng(0).random((40, 56))

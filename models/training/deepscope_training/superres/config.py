@@ -82,15 +82,16 @@ class Training(sections.Training):
     scale: float
     ssim: float = 0.0
     power: float = 0.0  # 0: the logarithm of errors; above, to be further off than the input costs more
-    fitted: float = 0.0  # share of `error` that is what a linear fit leaves, by which pictures are judged
-    absolute: float = 0.5  # share of the mean absolute error in the rest and in `consistency`, beside the RMS: it asks for the median
-    structure_absolute: float = 1.0  # likewise in `structure`
+    absolute: float = 0.5  # share of the mean absolute error in `error` and in `consistency`; the rest is RMS
+    fitted: float = 0.0  # share of `error` that is the RMS of what a linear fit leaves, as pictures are judged
+    structure_absolute: float = 1.0  # like `absolute`, in `structure`
     adversarial: sections.Adversarial = None
 
     def __post_init__(self):
-        for name in ("fitted", "absolute", "structure_absolute"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise TrainingError(f"training: {name} is a share, from 0 to 1, not {getattr(self, name)}.")
+        if min(self.absolute, self.fitted) < 0 or self.absolute + self.fitted > 1:
+            raise TrainingError(f"training: absolute and fitted are shares of one error, together at most 1, not {self.absolute} and {self.fitted}.")
+        if not 0 <= self.structure_absolute <= 1:
+            raise TrainingError(f"training: structure_absolute is a share, from 0 to 1, not {self.structure_absolute}.")
 
 
 @dataclass(frozen=True)
