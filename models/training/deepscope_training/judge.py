@@ -62,7 +62,10 @@ def run(config, work, pool_folder, steps=None, precision=None, report=print):
         taught = precision or learned
         before, after = teach(config, network, pool_folder, state["step"], steps, taught, report)
         report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (quantile loss).")
-        return {**state, "network": network.cpu().state_dict(), "judged": steps, "precision": train.coarser(learned, taught)}
+        network.cpu()
+        if hasattr(kinds.of(config), "widen"):
+            report(f"Its last bias was moved by {kinds.of(config).widen(config, network):+.3f}, so that its intervals are right on average.")
+        return {**state, "network": network.state_dict(), "judged": steps, "precision": train.coarser(learned, taught)}
 
     train.read_checkpoint(Path(work) / "checkpoint.pt", config)  # refused with a sentence before anything is held
     with only_one(Path(work)):

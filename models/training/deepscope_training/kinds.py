@@ -12,6 +12,7 @@ loss          (config, network, batch, adversary) → the sum to minimise, and i
 critic        (config) → an adversary.Adversary, or None
 export        (config, work, pool, out, report): write the package
 evaluate      (config, work, out, report): measure what was trained in work; without it (None) the package in out, which localization refuses
+widen         (config, network) → how far the second head's last bias was moved so that its intervals are right on fresh specimens; kinds without one lack it
 retime        (config, out, report): measure only its speed anew, on a quiet machine
 watch         (config, work, pool, out, report, steps, initial, precision, wider, blur): teach the package's lookout; kinds without one lack it
 """

@@ -8,7 +8,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from deepscope_training import metrics, pool, results, train
+from deepscope_training import metrics, pool, results, superres, train
 from deepscope_training.errors import TrainingError
 from deepscope_training.superres import describe, fields, measure, rivals
 
@@ -50,10 +50,13 @@ class Evaluation(unittest.TestCase):
         self.assertEqual({**again["tables"], "time": 0}, {**found["tables"], "time": 0})
         self.assertEqual(results.read(folder / "out")["bars"], again["bars"])
 
+        described = (folder / "out" / "rdf.yaml").read_text(encoding="utf-8")
+        describe.tell_flux(folder / "out", [{"photons": 500, "slope": 3.0}])
         with mock.patch.object(results, "__version__", "99.0"):
             anew = measure.run(config, None, folder / "out", report=small.silent)
         self.assertEqual({**anew["tables"], "time": 0}, {**found["tables"], "time": 0}, "of the package alone, whose checkpoint is lost")
         self.assertEqual({**anew, "tables": 0, "bars": 0}, {**found, "tables": 0, "bars": 0}, "and it stays of its own version")
+        self.assertEqual((folder / "out" / "rdf.yaml").read_text(encoding="utf-8"), described, "its description tells the flux slopes that were measured last, and all else as it did")
 
         older = {key: value for key, value in anew.items() if key != "learned"}
         (folder / "out" / "metrics.json").write_text(json.dumps({**older, "version": "0.1.0"}), encoding="utf-8")
@@ -62,6 +65,21 @@ class Evaluation(unittest.TestCase):
         (folder / "out" / "metrics.json").write_text(json.dumps(older), encoding="utf-8")
         state = results.of_run_or_package(config, None, folder / "out", None)[1]
         self.assertEqual(state["config"]["data"]["off_focus"], config.data.off_focus, "what an older package does not say is as in the configuration")
+
+    def test_widening_finds_the_size_of_errors_again_and_leaves_the_picture_alone(self):
+        """Of errors told e^0.4 times too small: a softplus is an exponential where its answer is small."""
+        torch.manual_seed(3)
+        config = small.config()
+        network = superres.build(config)
+        for _ in range(5):
+            if abs(superres.widen(config, network)) < 0.9:
+                break
+        self.assertAlmostEqual(superres.widen(config, network), 0, delta=0.01)
+        picture = {name: value.clone() for name, value in network.state_dict().items() if name != "scale.bias"}
+        with torch.no_grad():
+            network.scale.bias -= 0.4
+        self.assertAlmostEqual(superres.widen(config, network), 0.4, delta=0.02)
+        self.assertTrue(all(torch.equal(value, network.state_dict()[name]) for name, value in picture.items()))
 
     def test_every_strength_of_total_variation_has_the_iterations_it_needs(self):
         """The weaker is best at once, the stronger only after many iterations, and better then."""

@@ -9,6 +9,7 @@ from .simulate import maker
 from .measure import retime, run as evaluate
 from .networks import build
 from .teach import run as watch
+from .widen import run as widen
 
 IDENTITY = ("name", "network", "optics")
 

@@ -57,12 +57,30 @@ def run(config, work, pool_folder, out, report=print):
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
     found = statistics.collect(config, pool_folder, pool.counted(pool_folder, config.data.fields))
     put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(found, ensure_ascii=False) + "\n", encoding="utf-8"))
+    write(out, describe(config, state, network, out, checks.flux(config, network), shipped))
+    report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
+
+
+def write(out, description):
+    """Put the description, a dictionary, into the package folder `out`."""
     import yaml
 
-    description = describe(config, state, network, out, checks.flux(config, network), shipped)
     text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
-    put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
-    report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
+    put(Path(out) / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
+
+
+def told(flux):
+    """The rows of `checks.flux` as a description tells them."""
+    return [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in flux]
+
+
+def tell_flux(out, flux):
+    """Let the package in `out`, whose checkpoint nobody has any more, tell the flux slopes that were measured anew: the application reads them in its description."""
+    import yaml
+
+    description = yaml.safe_load((Path(out) / "rdf.yaml").read_text(encoding="utf-8"))
+    description["config"]["deepscope"]["intensity"]["flux"] = told(flux)
+    write(out, description)
 
 
 def axes(config, network, output):
@@ -136,7 +154,7 @@ def describe(config, state, network, out, flux, shipped):
                     "image": "scale-and-offset",
                     "scale": "scale-only",
                     "tolerated_scale_error": config.normalisation.jitter,
-                    "flux": [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in flux],
+                    "flux": told(flux),
                 },
                 "outputs": ["image", "scale"],
                 "error_distribution": "laplace",

@@ -58,9 +58,9 @@ def lit(config, planes, heights):
     return torch.as_tensor(planes) * torch.from_numpy(light).float()[:, None, None]
 
 
-def seen(config, count, **data):
+def seen(config, count, first=FIRST_FRESH, **data):
     """`count` fresh pairs made like the training's, on the camera's own grid, at the evaluation's wavelength, aberration and size, input and target in focus unless `data`
-    says otherwise: what else of the configuration's section replaces its own."""
+    says otherwise: what else of the configuration's section replaces its own. first: number of the first in the seed's sequence."""
     evaluation = config.evaluation
     focused = {"native": 0.0, "empty": 0.0, "off_focus": [0.0, 0.0], "slip": [0.0, 0.0], "field": evaluation.field}
     settings = dataclasses.replace(
@@ -70,7 +70,7 @@ def seen(config, count, **data):
     )
     images, pairs = real.load(real.TRAINING), []
     for index in range(count):
-        made = simulate.make(settings, FIRST_FRESH + index, images)
+        made = simulate.make(settings, first + index, images)
         pairs.append((torch.from_numpy(made["low"]), torch.from_numpy(made["high"]).float()))
     return pairs
 

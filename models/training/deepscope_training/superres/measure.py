@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import intervals, metrics, results
-from . import authors, card, checks, fields, points, predict, reconstruction, rivals, variants
+from . import authors, card, checks, describe, fields, points, predict, reconstruction, rivals, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
 VALIDATION = 4  # fields for each family and photon level on which the baselines' settings are chosen
@@ -118,7 +118,7 @@ def bars_of(config, tables):
 
 
 def run(config, work, out, report=print):
-    """Evaluate what was trained in `work`, or without it (None) the package in `out`, and write metrics.json, CARD.md and figures into `out`."""
+    """Evaluate what was trained in `work`, or without it (None) the package in `out`, and write metrics.json, CARD.md and figures into `out`; of a package also the flux slopes in its description."""
     out, count = Path(out), config.evaluation.fields
     network, state, compared, shipped = results.of_run_or_package(config, work, out, variants.load)
     named = {name: (fields.held_out(config, name, count), fields.held_out(config, name, VALIDATION, part=1)) for name in config.evaluation.families}
@@ -149,6 +149,8 @@ def run(config, work, out, report=print):
     card.figure(config, network, {name: pairs for name, (pairs, _) in named.items()}, out / "figure-heldout.png")
     learned = {key: state["config"]["data"].get(key, [0.0, 0.0]) for key in ("off_focus", "slip")}
     more = {"shipped": shipped, "learned": learned, "resolution_um": points.resolution(config)}
+    if work is None:
+        describe.tell_flux(out, tables["flux"])
     return results.conclude(config, bars_of, card.write, tables, out, report, state, network, **more)
 
 
