@@ -50,21 +50,20 @@ def teach(config, network, pool_folder, first, steps, precision, report):
 
 def run(config, work, pool_folder, steps=None, precision=None, report=print):
     """Write `work`/judged, a folder like `work` whose checkpoints, of each variant, hold the same picture and a second head taught for `steps`
-    (STEPS). It takes minutes and begins anew when it was interrupted; the optimiser's state is that of the run. precision: as in train.run. Returns the folder."""
-    steps = steps or STEPS
+    (STEPS), and then right on average where the kind can see to that (`widen`). It takes minutes and begins anew when it was interrupted; the optimiser's state is that of the run. precision: as in train.run. Returns the folder."""
+    steps, kind = steps or STEPS, kinds.of(config)
     if not getattr(config.training, HEAD, 0):
         raise TrainingError(f"Networks of the kind {config.kind} have no second head that judges their picture, or its weight in the loss is 0.")
 
     def anew(variant, state):
-        network = kinds.of(config).build(config)
+        network = kind.build(config)
         network.load_state_dict(state["network"])
         learned = state.get("precision", "float32")
         taught = precision or learned
         before, after = teach(config, network, pool_folder, state["step"], steps, taught, report)
-        report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (quantile loss).")
         network.cpu()
-        if hasattr(kinds.of(config), "widen"):
-            report(f"Its last bias was moved by {kinds.of(config).widen(config, network):+.3f}, so that its intervals are right on average.")
+        moved = f", its last bias then moved by {kind.widen(config, network):+.3f} until its intervals are right on average" if hasattr(kind, "widen") else ""
+        report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (quantile loss){moved}.")
         return {**state, "network": network.state_dict(), "judged": steps, "precision": train.coarser(learned, taught)}
 
     train.read_checkpoint(Path(work) / "checkpoint.pt", config)  # refused with a sentence before anything is held
