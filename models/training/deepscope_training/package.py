@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from . import __version__, kinds, train
-from .states import put  # noqa: F401  part of what a package is made with
+from .errors import writing
+from .states import put
 
 OPSET = 17
 
@@ -27,6 +28,23 @@ def sha256(path):
 def save_array(path, tensor):
     with open(path, "wb") as stream:
         np.save(stream, tensor.numpy().astype(np.float32))
+
+
+def put_description(out, description):
+    """Write the description, a dictionary, into the package folder `out` as rdf.yaml."""
+    import yaml
+
+    text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
+    put(Path(out) / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
+
+
+def read_description(out):
+    """The description of the package in the folder `out`, to be changed and put there again."""
+    import yaml
+
+    path = Path(out) / "rdf.yaml"
+    with writing(path):
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def bits(state):

@@ -6,11 +6,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import yaml
-
 from . import __version__, config as configuration, initial, kinds, markdown
 from .errors import TrainingError
-from .package import put
+from .package import put, read_description
 
 SPEED = {256: 60, 512: 200}  # pixels a side: most milliseconds on two cores
 LARGEST = 8  # MiB
@@ -38,7 +36,7 @@ def of_run_or_package(config, work, out, load):
     if work is not None:
         return load(config, work)
     out, told = Path(out), read(out)
-    exported = yaml.safe_load((out / "rdf.yaml").read_text(encoding="utf-8"))["version"]
+    exported = read_description(out)["version"]
     if exported != told["version"]:
         raise TrainingError(f"{out} was exported as {exported} and last measured as {told['version']}: nothing tells how it was trained. Evaluate it with the --work that it was exported from.")
     network, training = kinds.of(config).build(config), told["training"]

@@ -63,6 +63,12 @@ class Training:
     validation_fields: int
 
 
+def check_shares(training):
+    """Refuse a training section whose `absolute` and `fitted` are no shares of one error."""
+    if min(training.absolute, training.fitted) < 0 or training.absolute + training.fitted > 1:
+        raise TrainingError(f"training: absolute and fitted are shares of one error, together at most 1, not {training.absolute} and {training.fitted}.")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """What every configuration holds; each kind adds its own sections."""

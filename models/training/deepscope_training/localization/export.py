@@ -78,10 +78,7 @@ def run(config, work, pool_folder, out, report=print):
         package.put(out / name, lambda part, tensor=tensor: package.save_array(part, tensor))
     text = json.dumps(guard(config, pool_folder), ensure_ascii=False) + "\n"
     package.put(out / "statistics.json", lambda part, text=text: Path(part).write_text(text, encoding="utf-8"))
-    import yaml
-
-    text = yaml.safe_dump(describe(config, state, found, out), sort_keys=False, width=120, allow_unicode=True)
-    package.put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    package.put_description(out, describe(config, state, found, out))
     report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from .. import sections
-from ..errors import TrainingError
 from ..optics import Objective
 
 
@@ -60,8 +59,7 @@ class Training(sections.Training):
     adversarial: sections.Adversarial = None
 
     def __post_init__(self):
-        if min(self.absolute, self.fitted) < 0 or self.absolute + self.fitted > 1:
-            raise TrainingError(f"training: absolute and fitted are shares of one error, together at most 1, not {self.absolute} and {self.fitted}.")
+        sections.check_shares(self)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from scipy import ndimage
 
 from .. import normalisation, pool, statistics
-from ..package import OPSET, bits, head, put, save_array, sha256
+from ..package import OPSET, bits, head, put, put_description, save_array, sha256
 from . import batches, fields, observe, variants
 from .batches import UNIT
 from .scan import CONFOCAL_REACH, focus_travel
@@ -77,10 +77,7 @@ def run(config, work, pool_folder, out, report=print):
     for name, tensor in zip(("test-raw.npy", "test-dpm.npy", "test-refocused.npy"), test_tensors(config, network)):
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
     put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(guard(config, pool_folder), ensure_ascii=False) + "\n", encoding="utf-8"))
-    import yaml
-
-    text = yaml.safe_dump(describe(config, state, network, out, variant), sort_keys=False, width=120, allow_unicode=True)
-    put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    put_description(out, describe(config, state, network, out, variant))
     report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
 
 

@@ -88,8 +88,7 @@ class Training(sections.Training):
     adversarial: sections.Adversarial = None
 
     def __post_init__(self):
-        if min(self.absolute, self.fitted) < 0 or self.absolute + self.fitted > 1:
-            raise TrainingError(f"training: absolute and fitted are shares of one error, together at most 1, not {self.absolute} and {self.fitted}.")
+        sections.check_shares(self)
         if not 0 <= self.structure_absolute <= 1:
             raise TrainingError(f"training: structure_absolute is a share, from 0 to 1, not {self.structure_absolute}.")
 

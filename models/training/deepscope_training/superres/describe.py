@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from .. import normalisation, pool, real, statistics
-from ..package import OPSET, bits, head, put, save_array, sha256
+from ..package import OPSET, bits, head, put, put_description, read_description, save_array, sha256
 from ..resample import NAME as RESAMPLING
 from . import batches, checks, simulate, teach, variants
 
@@ -57,16 +57,8 @@ def run(config, work, pool_folder, out, report=print):
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
     found = statistics.collect(config, pool_folder, pool.counted(pool_folder, config.data.fields))
     put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(found, ensure_ascii=False) + "\n", encoding="utf-8"))
-    write(out, describe(config, state, network, out, checks.flux(config, network), shipped))
+    put_description(out, describe(config, state, network, out, checks.flux(config, network), shipped))
     report(f"Wrote {out.name}: {sum(p.numel() for p in network.parameters())} parameters, step {state['step']}.")
-
-
-def write(out, description):
-    """Put the description, a dictionary, into the package folder `out`."""
-    import yaml
-
-    text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
-    put(Path(out) / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
 
 
 def told(flux):
@@ -76,11 +68,9 @@ def told(flux):
 
 def tell_flux(out, flux):
     """Let the package in `out`, whose checkpoint nobody has any more, tell the flux slopes that were measured anew: the application reads them in its description."""
-    import yaml
-
-    description = yaml.safe_load((Path(out) / "rdf.yaml").read_text(encoding="utf-8"))
+    description = read_description(out)
     description["config"]["deepscope"]["intensity"]["flux"] = told(flux)
-    write(out, description)
+    put_description(out, description)
 
 
 def axes(config, network, output):

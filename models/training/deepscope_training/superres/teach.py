@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from .. import pool, states
-from ..errors import TrainingError, writing
-from ..package import put, sha256
+from ..errors import TrainingError
+from ..package import put, put_description, read_description, sha256
 from ..train import answering
 from . import oddities
 from .lessons import FIGURES, PATTERNS, Lessons, loss_of
@@ -92,19 +92,15 @@ def learn(config, lessons, path, steps, report, initial=None, precision=None, wi
 
 def run(config, work, pool_folder, out, report=print, steps=None, initial=None, precision=None, wider=0, blur=None):
     """Teach (`learn`), write `lookout.json`, and name it in the package's description, which must be there."""
-    import yaml
-
     out = Path(out)
     low = fields(config, pool_folder)
     lessons = Lessons(low, *drawings(config, low.shape[1]), config.optics.input.pixel, config.camera)
     network = learn(config, lessons, Path(work) / "lookout.pt", steps or STEPS, report, initial, precision, wider, blur)
     text = json.dumps(as_json(network.fold(), config.optics.input.pixel), ensure_ascii=False) + "\n"
     put(out / "lookout.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
-    with writing(out / "rdf.yaml"):
-        description = yaml.safe_load((out / "rdf.yaml").read_text(encoding="utf-8"))
+    description = read_description(out)
     description["config"]["deepscope"]["guard"]["lookout"] = named(out)
-    text = yaml.safe_dump(description, sort_keys=False, width=120, allow_unicode=True)
-    put(out / "rdf.yaml", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    put_description(out, description)
     report(f"Wrote {out.name}/lookout.json.")
 
 
