@@ -1,4 +1,4 @@
-"""Command line: python3 -m deepscope_training {pool,train,average,judge,export,evaluate,time,lookout,all} PACKAGE, or crossvalidate FOLDER."""
+"""Command line: python3 -m deepscope_training {pool,train,average,judge,export,evaluate,remeasure,widen,beside,time,lookout,all} PACKAGE, or crossvalidate FOLDER."""
 
 import argparse
 import dataclasses
@@ -13,7 +13,7 @@ DEFAULT_WORK = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 
 def parse(arguments):
     parser = argparse.ArgumentParser(prog="deepscope_training", description="Train, measure and package Deepscope's networks.")
-    parser.add_argument("command", choices=["pool", "train", "average", "judge", "export", "evaluate", "remeasure", "time", "lookout", "all"])
+    parser.add_argument("command", choices=["pool", "train", "average", "judge", "export", "evaluate", "remeasure", "widen", "beside", "time", "lookout", "all"])
     parser.add_argument("package", help="name of a package (widefield-sr), a YAML configuration, or 'everything'")
     parser.add_argument("--work", type=Path, help=f"folder for checkpoints (default {DEFAULT_WORK}/PACKAGE)")
     parser.add_argument("--pool", type=Path, help="folder for simulated fields (default WORK/pool)")
@@ -69,7 +69,7 @@ def run(options):
 
 def make(options):
     """One command for one package."""
-    from . import average, config as configuration, judge, kinds, remembered
+    from . import average, config as configuration, judge, kinds, remembered, results, widen
 
     config = configuration.load(options.package)
     kind = kinds.of(config)
@@ -95,9 +95,15 @@ def make(options):
             raise TrainingError(f"Networks of the kind {config.kind} have no lookout.")
         chosen = {name: getattr(options, name) for name in ("steps", "initial", "precision", "wider", "blur")}
         kind.watch(config, work, pool_folder, out, **chosen)
+    remembered.keep(DEFAULT_WORK / "rivals")
     if options.command in ("evaluate", "remeasure", "all"):
-        remembered.keep(DEFAULT_WORK / "rivals")
         kind.evaluate(config, None if options.command == "remeasure" else work, out)
+    if options.command == "widen":
+        widen.run(config, out)
+    if options.command == "beside":
+        if not options.initial:
+            raise TrainingError("beside needs --initial: the folder in which another training of the network was measured.")
+        results.beside(config, out, options.initial)
     if options.command == "time":
         kind.retime(config, out)
 

@@ -1,10 +1,28 @@
 """What the scale of a second head stands for: intervals of its error, and how often they hold."""
 
 import numpy as np
+from torch.nn.functional import softplus
 
 from . import metrics
 
 INTERVALS = (0.5, 0.8, 0.95)
+UNIT, FLOOR = 0.1, 1e-3  # of the scale, in those of the normalised input
+
+
+def scale(values):
+    """The Laplace scale of the error, always positive, for what the last layer of a second head gives (tensor)."""
+    return UNIT * softplus(values) + FLOOR
+
+
+def scaled(values):
+    """`scale` of an array."""
+    return UNIT * np.logaddexp(0, values) + FLOOR
+
+
+def unscaled(scales):
+    """What the last layer gave for an array of scales: the inverse of `scaled`."""
+    above = np.maximum((scales.astype(float) - FLOOR) / UNIT, 1e-9)
+    return above + np.log(-np.expm1(-above))
 
 
 def level(target):

@@ -12,7 +12,10 @@ loss          (config, network, batch, adversary) → the sum to minimise, and i
 critic        (config) → an adversary.Adversary, or None
 export        (config, work, pool, out, report): write the package
 evaluate      (config, work, out, report): measure what was trained in work; without it (None) the package in out, which localization refuses
-widen         (config, network) → how far the second head's last bias was moved so that its intervals are right on fresh specimens; kinds without one lack it
+fresh         (config, network, count, first) → its answers to fresh specimens of the training's families, with the error that it expects: {photons: [(image, scale, target,
+              unit of the network in those of the input)]}; kinds without a second head lack it, and what a package is written with anew (`widen`):
+test_tensors  (config, network) → {file name: tensor}, the package's test tensors
+to_onnx       (network, path): write the network
 retime        (config, out, report): measure only its speed anew, on a quiet machine
 watch         (config, work, pool, out, report, steps, initial, precision, wider, blur): teach the package's lookout; kinds without one lack it
 """

@@ -26,9 +26,25 @@ def short(value):
     return int(value) if float(value).is_integer() else value
 
 
-def bars(items):
-    lines = [f"| `{b['name']}` | {short(b['value'])} | {b['must']} | {'yes' if b['holds'] else '**no**'} |" for b in items]
-    return "\n".join(["| bar | value | must be | holds |", "| --- | ---: | --- | --- |", *lines])
+def bars(result):
+    """The table of bars of what metrics.json holds; where another training was measured too (`results.beside`), its values in a column, and what it was."""
+
+    def verdict_of(bar):
+        return "yes" if bar["holds"] else "**no**"
+
+    lines = [f"| `{b['name']}` | {short(b['value'])} | {b['must']} | {verdict_of(b)} |" for b in result["bars"]]
+    heads = ["| bar | value | must be | holds |", "| --- | ---: | --- | --- |"]
+    second = result.get("second")
+    if not second:
+        return "\n".join(heads + lines)
+    training, of_second = second["training"], {b["name"]: b for b in second["bars"]}
+    values = [f" {short(b['value'])} | {verdict_of(b)} |" if b else " | |" for b in (of_second.get(b["name"]) for b in result["bars"])]
+    heads = [f"{heads[0]} seed {training['seed']} | holds |", f"{heads[1]} ---: | --- |"]
+    told = (
+        f"Seed {training['seed']}: another training of this network, {training['steps']:,} steps in {training['minutes']} minutes on the clock{'' if training['initial'] else ', begun with random weights'}{began(training)}, "
+        "measured on the same specimens; it is not in the package. What differs is what chance and the length of a training make."
+    )
+    return "\n".join([*heads, *(line + value for line, value in zip(lines, values)), "", told])
 
 
 def verdict(items):
@@ -67,10 +83,12 @@ def coverage(rows):
 
 
 def began(training):
-    """With whose weights a training began, if not with random ones, with whose it was averaged, how long its second head learned anew, and in what precision, if not in the usual one."""
+    """With whose weights a training began, if not with random ones, with whose it was averaged, how long its second head learned anew and what line was laid through what it gives, and in what precision, if not in the usual one."""
     initial, precision = training["initial"], training.get("precision", "float32")
     begun = f", begun with the weights of {initial['package']} (step {initial['step']:,})" if initial else ""
     averaged = training.get("averaged")
     begun += f", its weights then averaged with those of {averaged['package']} (step {averaged['step']:,})" if averaged else ""
     begun += f", its second head then taught anew for {training['judged']:,} steps" if training.get("judged") else ""
+    line = training.get("widened")
+    begun += f", its expected errors then fitted to whole pictures (the second head's last layer times {line['slope']:.3f}, {line['offset']:+.3f})" if line else ""
     return begun + (f", computed in {precision}" if precision != "float32" else "")

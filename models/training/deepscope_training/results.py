@@ -67,13 +67,20 @@ def conclude(config, bars_of, card, tables, out, report, state, network, **more)
             "minutes": round(state["elapsed"] / 60, 1),
             "seed": state["config"]["seed"],
             "precision": state.get("precision", "float32"),
-            **{key: state.get(key) for key in ("initial", "averaged", "judged")},
+            **{key: state.get(key) for key in ("initial", "averaged", "judged", "widened")},
         },
         "parameters": sum(p.numel() for p in network.parameters()),
         **markdown.rounded(more),
+        **kept(out),
         "tables": tables,
     }
     return write(config, card, result, out, report)
+
+
+def kept(out):
+    """What another training reached (`beside`) as the package in `out` tells it; that stays when the package is measured anew."""
+    path = Path(out) / "metrics.json"
+    return {"second": read(out)["second"]} if path.is_file() and "second" in read(out) else {}
 
 
 def again(config, bars_of, card, out, report, **tables):
@@ -82,6 +89,17 @@ def again(config, bars_of, card, out, report, **tables):
     result["tables"] |= {**tables, "time": speed(Path(out) / "model.onnx", SPEED)}
     result["bars"] = bars_of(config, result["tables"])
     return write(config, card, result, out, report)
+
+
+def beside(config, out, other, report=print):
+    """Lay the bars of another training of the same network beside those of the package in `out`; other: the folder that it was exported to and measured in, with another seed."""
+    result, second = read(out), read(other)
+    if second["package"] != result["package"]:
+        raise TrainingError(f"{other} is a {second['package']}, not a {result['package']}.")
+    if second["training"]["seed"] == result["training"]["seed"]:
+        raise TrainingError(f"{other} has the seed of {out}, {result['training']['seed']}: it says nothing of another one.")
+    result["second"] = {key: second[key] for key in ("version", "training", "bars")}
+    return write(config, kinds.of(config).card.write, result, out, report)
 
 
 def write(config, card, result, out, report):

@@ -4,11 +4,12 @@ import dataclasses
 import importlib.util
 import re
 import unittest
+from unittest import mock
 
 import numpy as np
 import torch
 
-from deepscope_training import average, config as configuration, initial, judge, kinds, markdown, package, states, train
+from deepscope_training import average, config as configuration, initial, judge, kinds, markdown, package, states, train, widen
 from deepscope_training.errors import TrainingError
 from deepscope_training.normalisation import normalise
 
@@ -50,6 +51,7 @@ class Beginnings(unittest.TestCase):
         self.assertEqual(state["averaged"], origin)
         self.assertIn(f"averaged with those of widefield-sr (step {origin['step']:,})", markdown.began({"initial": None, **state}))
 
+    @mock.patch.object(widen, "SPECIMENS", 4)
     def test_the_second_head_learns_anew_and_the_picture_stays(self):
         """A head spoiled on purpose expects the right errors again, of both variants; nothing else has changed, the run itself is left as it is, and the card says how long it took and in what."""
         folder, config = small.scratch(self), small.config()
@@ -70,7 +72,7 @@ class Beginnings(unittest.TestCase):
             judged, state = package.load_network(config, variant)
             for name, value in network.state_dict().items():
                 self.assertEqual(torch.equal(value, judged.state_dict()[name]), not name.startswith("scale"), name)
-            self.assertIn("second head then taught anew for 200 steps, computed in bfloat16", markdown.began({"initial": None, **state}))
+            self.assertIn(f"second head then taught anew for 200 steps, its expected errors then fitted to whole pictures (the second head's last layer times {state['widened']['slope']:.3f}", markdown.began({"initial": None, **state}))
         self.assertEqual(package.load_network(config, folder)[0].scale.bias, network.scale.bias)
 
     def test_the_head_of_a_refocusing_network_is_called_alike(self):

@@ -1,6 +1,7 @@
 """The whole evaluation of a tiny network: bars, tables and card agree, and a new timing leaves the rest alone."""
 
 import dataclasses
+import hashlib
 import json
 import unittest
 from unittest import mock
@@ -8,7 +9,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from deepscope_training import metrics, pool, results, superres, train
+from deepscope_training import __version__, initial, intervals, metrics, package, pool, results, superres, train, widen
 from deepscope_training.errors import TrainingError
 from deepscope_training.superres import describe, fields, measure, rivals
 
@@ -65,21 +66,76 @@ class Evaluation(unittest.TestCase):
         (folder / "out" / "metrics.json").write_text(json.dumps(older), encoding="utf-8")
         state = results.of_run_or_package(config, None, folder / "out", None)[1]
         self.assertEqual(state["config"]["data"]["off_focus"], config.data.off_focus, "what an older package does not say is as in the configuration")
+        self.widened(config, folder / "out")
+        self.beside(config, folder / "out", folder / "other")
+
+    def beside(self, config, out, other):
+        """Another seed's bars stand in the card beside the package's own, also after these are measured anew."""
+        told = results.read(out)
+        second = {**told, "training": {**told["training"], "seed": 77, "initial": None}, "bars": [{**bar, "value": 0.125, "holds": False} for bar in told["bars"][1:]]}
+        other.mkdir()
+        for refused, why in (({**second, "package": "deep-z"}, "is a deep-z, not a widefield-sr"), (told, "has the seed of")):
+            (other / "metrics.json").write_text(json.dumps(refused), encoding="utf-8")
+            with self.assertRaisesRegex(TrainingError, why):
+                results.beside(config, out, other, report=small.silent)
+        (other / "metrics.json").write_text(json.dumps(second), encoding="utf-8")
+        results.beside(config, out, other, report=small.silent)
+        for _ in range(2):
+            card = (out / "CARD.md").read_text(encoding="utf-8")
+            for number, bar in enumerate(told["bars"]):
+                self.assertRegex(card, rf"`{bar['name']}` .* {'0.125 . ..no.. ' if number else '. '}\|\n")
+            self.assertIn("Seed 77: another training", card)
+            self.assertIn("begun with random weights", card)
+            measure.run(config, None, out, report=small.silent)
+
+    def widened(self, config, out):
+        """A package whose expected errors are told anew keeps its picture, and its files say so."""
+        before, answers = superres.build(config), np.load(out / "test-output.npy")
+        initial.weights(out, before)
+        with mock.patch.object(widen, "SPECIMENS", 2):
+            widen.run(config, out, report=small.silent)
+        after, line = superres.build(config), results.read(out)["training"]["widened"]
+        initial.weights(out, after)
+        self.assertNotEqual(line, {"slope": 1, "offset": 0})
+        self.assertAlmostEqual(float(after.scale.bias), line["slope"] * float(before.scale.bias) + line["offset"], places=3)
+        anew = np.load(out / "test-output.npy")
+        np.testing.assert_allclose(anew[:, 0], answers[:, 0], atol=1e-5)
+        np.testing.assert_allclose(anew[:, 1], intervals.scaled(line["slope"] * intervals.unscaled(answers[:, 1]) + line["offset"]), rtol=0.01)
+        description = package.read_description(out)
+        for told in (description["weights"]["onnx"], description["outputs"][0]["test_tensor"], description["inputs"][0]["test_tensor"], description["config"]["deepscope"]["guard"]["statistics"]):
+            self.assertEqual(told["sha256"], hashlib.sha256((out / told["source"]).read_bytes()).hexdigest())
+        self.assertEqual((results.read(out)["version"], description["version"]), (__version__, __version__))
+        self.assertIn(f"last layer times {line['slope']:.3f}, {line['offset']:+.3f}", (out / "CARD.md").read_text(encoding="utf-8"))
+
+    def test_a_scale_is_told_from_what_the_last_layer_gave_and_back(self):
+        """A tenth of a softplus and a thousandth: of 0 it is 0.1 ln 2 + 0.001."""
+        values = np.array([-9.0, -2.0, 0.0, 3.0, 40.0])
+        np.testing.assert_allclose(intervals.scaled(values), intervals.scale(torch.from_numpy(values)).numpy(), rtol=1e-9)
+        self.assertAlmostEqual(intervals.scaled(np.zeros(1))[0], 0.1 * np.log(2) + 0.001)
+        np.testing.assert_allclose(intervals.unscaled(intervals.scaled(values)), values, atol=1e-6)
 
     def test_widening_finds_the_size_of_errors_again_and_leaves_the_picture_alone(self):
-        """Of errors told e^0.4 times too small: a softplus is an exponential where its answer is small."""
-        torch.manual_seed(3)
-        config = small.config()
+        """Laplace errors, of which the head gives a line of what it should, 1.2 times as much and 0.3; on an empty ground, which does not count, none at all."""
+        rng, config = np.random.default_rng(7), small.config()
         network = superres.build(config)
-        for _ in range(5):
-            if abs(superres.widen(config, network)) < 0.9:
-                break
-        self.assertAlmostEqual(superres.widen(config, network), 0, delta=0.01)
-        picture = {name: value.clone() for name, value in network.state_dict().items() if name != "scale.bias"}
-        with torch.no_grad():
-            network.scale.bias -= 0.4
-        self.assertAlmostEqual(superres.widen(config, network), 0.4, delta=0.02)
-        self.assertTrue(all(torch.equal(value, network.state_dict()[name]) for name, value in picture.items()))
+        kept = {name: value.clone() for name, value in network.state_dict().items()}
+
+        def fresh(config, network, count, first):
+            found = {}
+            for level, low in ((20, -1), (2000, -4)):
+                lit, values = rng.random((count, 64, 64)) < 0.5, rng.uniform(low, low + 2, (count, 64, 64))
+                image = np.where(lit, rng.uniform(10, 20, lit.shape), 0)
+                target = image + rng.laplace(0, np.where(lit, intervals.scaled(values), 1e-6))
+                found[level] = [(i, 7 * intervals.scaled((v - 0.3) / 1.2), t, 7.0) for i, v, t in zip(7 * image, values, 7 * target)]
+            return found
+
+        with mock.patch.object(superres, "fresh", fresh), mock.patch.object(widen, "SPECIMENS", 20):
+            line = widen.fit(config, network)
+        self.assertAlmostEqual(line["slope"], 1.2, delta=0.03)
+        self.assertAlmostEqual(line["offset"], 0.3, delta=0.03)
+        for name, value in network.state_dict().items():
+            told = {"scale.weight": kept[name] * line["slope"], "scale.bias": kept[name] * line["slope"] + line["offset"]}.get(name, kept[name])
+            self.assertTrue(torch.allclose(value, told, atol=1e-3) if name.startswith("scale.") else torch.equal(value, told), name)
 
     def test_every_strength_of_total_variation_has_the_iterations_it_needs(self):
         """The weaker is best at once, the stronger only after many iterations, and better then."""

@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, train
+from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, refocus, train
 from deepscope_training.errors import TrainingError
 from deepscope_training.refocus import baselines, batches, beads, card, checks, comparison, describe, fields, losses, measure, networks, observe, predict
 
@@ -337,6 +337,18 @@ class Measurement(unittest.TestCase):
         for (_, _, dim), (_, _, bright) in zip(*answers.values()):
             self.assertGreater(np.ptp(bright), 20 * np.ptp(dim))
 
+    def test_fresh_specimens_are_told_in_units_of_the_input_and_of_the_network(self):
+        """What the second head of the network itself expects is the scale over the unit; of a head that gives 0 everywhere, 0.1 ln 2 and 0.001."""
+        config = small_refocus.config()
+        network = networks.build(config)
+        with torch.no_grad():
+            network.scale.weight.zero_(), network.scale.bias.zero_()
+        for answers in refocus.fresh(config, network, 2, 30_000_000).values():
+            self.assertEqual(len(answers), 2)
+            for image, scale, target, unit in answers:
+                self.assertEqual((image.shape, scale.shape), (target.shape, target.shape))
+                np.testing.assert_allclose(scale / unit, 0.1 * np.log(2) + 0.001, rtol=1e-5)
+
     def test_prediction_returns_to_the_units_of_the_input(self):
         image = 300 + 50 * torch.rand(30, 41)
         made, scale = predict.refocus(Identity(), image, [1.0, torch.zeros(30, 41)], [1.0, 99.9])
@@ -363,7 +375,7 @@ class Measurement(unittest.TestCase):
         bars = [{"name": "false-energy", "value": 0.02, "holds": False, "must": "≤ 0.01"}, {"name": "mib", "value": 3, "holds": True, "must": "≤ 8"}]
         self.assertIn("1 of 2 bars are missed", markdown.verdict(bars))
         self.assertIn("`false-energy` is 0.02", markdown.verdict(bars))
-        self.assertIn("`axial` | not measurable |", markdown.bars([{"name": "axial", "value": "not measurable", "holds": False, "must": "1"}]))
+        self.assertIn("`axial` | not measurable |", markdown.bars({"bars": [{"name": "axial", "value": "not measurable", "holds": False, "must": "1"}]}))
 
 
 def measured(**changes):

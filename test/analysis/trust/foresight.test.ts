@@ -7,7 +7,7 @@ import { figuresOf, foretold } from '#main/analysis/trust/foresight.ts'
 import { foresight as shipped } from '#main/analysis/trust/limits.ts'
 import { rootFolder } from '#main/processes.ts'
 import { choose, worseThan } from '#test/evaluation/trust/classical.ts'
-import { foresee, tail } from '#test/evaluation/trust/fit.ts'
+import { allowed, foresee, stretchOf, tail } from '#test/evaluation/trust/fit.ts'
 import type { Row } from '#test/evaluation/trust/row.ts'
 import { auroc } from '#test/evaluation/trust/table.ts'
 import { normals } from './pictures.ts'
@@ -62,6 +62,15 @@ describe('the rehearsal', () => {
     const found = Array.from({ length: 2000 }, (_, i) => -2 * Math.log(1 - (i + 0.5) / 2000))
     expect(tail(found, 1).limit).toBeCloseTo(2 * Math.log(100), 1)
     expect(tail(found, 1).growth).toBeCloseTo(2, 1)
+  })
+  test('raises the shares of all figures until together they flag what is allowed', () => {
+    // Two figures of exponential tails that alone flag 1.9 and 0.7 %: as one and the same the larger share counts, apart nearly their sum.
+    const tails = (seed: number) => normals(20_000, seed).map((value) => Math.log(1 + Math.exp(1.702 * value)))
+    const frames = (odd: Float32Array, regular: Float32Array) =>
+      [...odd].map((value, i) => ({ ...row(50, 0, []), readings: { odd: value, repetition: Math.exp(regular[i]!) } }))
+    const [first, second] = [tails(5), tails(6)]
+    expect(Math.abs((1.9 * stretchOf(frames(first, first))) / allowed - 1)).toBeLessThan(0.08)
+    expect(Math.abs((2.6 * stretchOf(frames(first, second))) / allowed - 1)).toBeLessThan(0.08)
   })
   test('finds the weight by which chances were drawn', () => {
     // Chance of being worse: 1 / (1 + exp(−1.5 x)).

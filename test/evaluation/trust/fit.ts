@@ -6,19 +6,27 @@ import type { Choice } from './classical.ts'
 import { worseThan } from './classical.ts'
 import type { Row } from './row.ts'
 
-/** Share of in-range frames, in percent, that each figure may flag: together the five that are allowed. */
-const spent = {
+/** Share of in-range frames, in percent, that all figures of a judgement may flag together; the bar is 5, and 200 frames of a true 3.5 % exceed it one time in ten. */
+export const allowed = 3.5
+/** How that is divided: what each would flag alone, before all are stretched alike because some flag the same frames (`stretchOf`). */
+const shares = {
   odd: 1.9,
   repetition: 0.7,
   oddAllOver: 0.3,
   blurred: 0.5,
   distance: 0.4,
-  frequency: 0.3,
+  dim: 0.3,
+  bright: 0.3,
   scale: 0.3,
   rsp: 0.1,
   unexplained: 0.1,
-  disagreement: 0.4,
 } as const
+/** Asked for on demand and by itself, percent. */
+const disagreementShare = 0.4
+
+type Figure = keyof typeof shares
+
+const [dimPhotons, brightPhotons] = [100, 500]
 
 export interface Calibrated {
   readonly frames: number
@@ -36,54 +44,74 @@ export interface Calibrated {
   readonly blurred: number
 }
 
-const [dimPhotons, brightPhotons] = [100, 500]
+const reading =
+  (id: string) =>
+  ({ readings }: Row): number | undefined =>
+    readings[id]
+/** Of figures whose size spans decades. */
+const inDecades = (id: string) => (row: Row) => whereKnown(row.readings[id], (value) => Math.log(Math.abs(value)))
+const negative = (of: (row: Row) => number | undefined) => (row: Row) => whereKnown(of(row), (value) => -value)
+const lit = (of: (row: Row) => number | undefined, least: number, most: number) => (row: Row) => {
+  const photons = row.readings.photons ?? 0
+  return photons >= least && photons < most ? of(row) : undefined
+}
+const whereKnown = (value: number | undefined, made: (value: number) => number) => (value === undefined ? undefined : made(value))
+
+/** What each limit is drawn in: the higher, the more suspicious; undefined where a frame has none. */
+const suspicions: Readonly<Record<Figure, (row: Row) => number | undefined>> = {
+  odd: reading('odd'),
+  repetition: inDecades('repetition'),
+  oddAllOver: reading('odd-all-over'),
+  blurred: reading('blurred'),
+  distance: inDecades('distance'),
+  dim: lit(negative(reading('frequency')), 0, dimPhotons),
+  bright: lit(negative(reading('frequency')), brightPhotons, Number.POSITIVE_INFINITY),
+  scale: inDecades('scale-output'),
+  rsp: negative(reading('rsp-share')),
+  unexplained: inDecades('spot'),
+}
+const names = Object.keys(shares) as Figure[]
+const known = (rows: readonly Row[], of: (row: Row) => number | undefined) => rows.flatMap((row) => of(row) ?? [])
+
+/**
+ * By how much every figure's share may be raised so that together they flag `allowed` percent of the frames: what one flags another often flags too, and shares that
+ * only add up to it leave some of it unused. In exponential tails (`tail`) a share k times as large is a limit that lies growth · ln k lower.
+ */
+export function stretchOf(rows: readonly Row[]): number {
+  const tails = names.map((name) => ({ of: suspicions[name], ...tail(known(rows, suspicions[name]), shares[name]) }))
+  const worst = rows.map((row) => {
+    const beyond = tails.flatMap(({ of, limit, growth }) => whereKnown(of(row), (value) => (value - limit) / (growth || 1)) ?? [])
+    return Math.max(...beyond)
+  })
+  return Math.exp(-tail(worst, allowed).limit)
+}
 
 /**
  * @param rows in range
  * @param places how many of them a frame has, for the lookout and for what repeats
  */
 export function calibrate(rows: readonly Row[], places: { readonly odd: number; readonly repetition: number }): Calibrated {
-  const values = (id: string, of = rows) => of.flatMap(({ readings }) => readings[id] ?? [])
-  const high = (figure: keyof typeof spent, found: readonly number[]) => tail(found, spent[figure]).limit
-  /** Of figures whose size spans decades. */
-  const highInDecades = (figure: keyof typeof spent, found: readonly number[]) =>
-    Math.exp(
-      high(
-        figure,
-        found.map((value) => Math.log(Math.abs(value))),
-      ),
-    )
-  /** Of figures whose largest is larger where there are more places. `shown`: from what was found to what the limit is told in. */
-  const rising = (figure: keyof typeof spent, found: readonly number[], count: number, shown = (value: number) => value) => {
-    const { limit, growth } = tail(found, spent[figure])
+  const stretch = stretchOf(rows)
+  const beyond = (figure: Figure) => tail(known(rows, suspicions[figure]), stretch * shares[figure])
+  const limit = (figure: Figure) => beyond(figure).limit
+  /** Of figures whose largest is larger where there are more places. `shown`: from what the limit is drawn in to what it is told in. */
+  const rising = (figure: Figure, count: number, shown = (value: number) => value) => {
+    const { limit, growth } = beyond(figure)
     return { limit: digits(shown(limit)), growth: digits(growth), places: count }
   }
-  const low = (figure: keyof typeof spent, found: readonly number[]) =>
-    -high(
-      figure,
-      found.map((value) => -value),
-    )
-  const lit = (least: number, most: number) =>
-    rows.filter(({ readings }) => (readings.photons ?? 0) >= least && (readings.photons ?? 0) < most)
+  const frequency = (figure: 'dim' | 'bright') => digits(Math.max(limits.frequencyFar, -limit(figure) / 100))
   return {
     frames: rows.length,
-    distance: digits(highInDecades('distance', values('distance'))),
-    frequency: {
-      dim: digits(Math.max(limits.frequencyFar, low('frequency', values('frequency', lit(0, dimPhotons))) / 100)),
-      bright: digits(
-        Math.max(limits.frequencyFar, low('frequency', values('frequency', lit(brightPhotons, Number.POSITIVE_INFINITY))) / 100),
-      ),
-      dimPhotons,
-      brightPhotons,
-    },
-    scale: digits(highInDecades('scale', values('scale-output')) / 100),
-    rsp: digits(low('rsp', values('rsp-share'))),
-    unexplained: digits(highInDecades('unexplained', values('spot'))),
-    disagreement: digits(highInDecades('disagreement', values('disagreement-output')) / 100),
-    odd: rising('odd', values('odd'), places.odd),
-    repetition: rising('repetition', values('repetition').map(Math.log), places.repetition, Math.exp),
-    oddAllOver: digits(high('oddAllOver', values('odd-all-over'))),
-    blurred: digits(high('blurred', values('blurred'))),
+    distance: digits(Math.exp(limit('distance'))),
+    frequency: { dim: frequency('dim'), bright: frequency('bright'), dimPhotons, brightPhotons },
+    scale: digits(Math.exp(limit('scale')) / 100),
+    rsp: digits(-limit('rsp')),
+    unexplained: digits(Math.exp(limit('unexplained'))),
+    disagreement: digits(Math.exp(tail(known(rows, inDecades('disagreement-output')), disagreementShare).limit) / 100),
+    odd: rising('odd', places.odd),
+    repetition: rising('repetition', places.repetition, Math.exp),
+    oddAllOver: digits(limit('oddAllOver')),
+    blurred: digits(limit('blurred')),
   }
 }
 

@@ -90,7 +90,7 @@ fields were none of the nine and taught as "anything": {', '.join((*organelles.O
 
 ## Bars
 
-{markdown.bars(result['bars'])}
+{markdown.bars(result)}
 
 ## How it was measured
 

@@ -3,10 +3,10 @@
 from ..adversary import Adversary
 from .batches import batch, validation
 from .config import Config
-from .describe import run as export
+from .describe import run as export, test_tensors, to_onnx
 from .fields import maker
 from .losses import loss
-from .measure import retime, run as evaluate
+from .measure import fresh, retime, run as evaluate
 from .networks import build
 
 IDENTITY = ("name", "network", "optics")

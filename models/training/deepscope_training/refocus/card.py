@@ -126,7 +126,7 @@ Scalar optics: adequate up to about NA 0.8.
 
 ## Bars
 
-{bars(result['bars'])}
+{bars(result)}
 
 ## How it was measured
 

@@ -42,7 +42,7 @@ def to_onnx(network, path):
 
 
 def test_tensors(config, network):
-    """(raw, dpm, refocused), each (1, C, Y, X) of up to 128²: a photograph at 1,000 photons of an entry that no training saw, a tilted map, the network's answer."""
+    """{file name: tensor (1, C, Y, X)} of up to 128²: a photograph at 1,000 photons of an entry that no training saw, a tilted map, the network's answer."""
     entry = fields.make(config, 10_000_019)
     image = torch.from_numpy(entry["widefield"][0].astype(np.float32))
     side = min(128, config.data.field // network.step * network.step)
@@ -50,7 +50,7 @@ def test_tensors(config, network):
     dpm = (torch.linspace(-TEST_DISTANCE, TEST_DISTANCE, side) / UNIT).expand(side, side).contiguous()[None, None]
     with torch.no_grad():
         made = network(normalisation.normalise(raw, config.normalisation.percentiles)[0][None, None], dpm)
-    return raw[None, None], dpm, made
+    return {"test-raw.npy": raw[None, None], "test-dpm.npy": dpm, "test-refocused.npy": made}
 
 
 def guard(config, folder):
@@ -74,7 +74,7 @@ def run(config, work, pool_folder, out, report=print):
     network, state, _, variant = variants.load(config, work)
     out = Path(out)
     put(out / "model.onnx", lambda part: to_onnx(network, part))
-    for name, tensor in zip(("test-raw.npy", "test-dpm.npy", "test-refocused.npy"), test_tensors(config, network)):
+    for name, tensor in test_tensors(config, network).items():
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
     put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(guard(config, pool_folder), ensure_ascii=False) + "\n", encoding="utf-8"))
     put_description(out, describe(config, state, network, out, variant))

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .. import intervals, metrics, results
-from . import activity, batches, beads, card, checks, comparison, heldout, observe, predict, real, rivals, variants
+from .. import intervals, metrics, normalisation, results
+from . import activity, batches, beads, card, checks, comparison, fields, heldout, observe, predict, real, rivals, variants
 
 CANDIDATES = ("input", "rl-plane", "rl-volume", "network")
 BRIGHT = beads.LEVEL  # "at 1,000 photons and more"
@@ -103,17 +103,30 @@ def shuffled(config, network, named, report):
     return rows
 
 
-def entries_seen(config, network, report):
-    """Answers on fresh specimens of the training's families by photon level, each at a random distance, for `coverage`."""
+def fresh(config, network, count, first):
+    """`answered` of `count` specimens of the training's families, number `first` and the next."""
+    return answered(config, network, (fields.make(config, first + index) for index in range(count)))
+
+
+def answered(config, network, entries):
+    """{photons: [(image, scale, target, unit)]} of pool entries, each at a random distance, in units of the input, of which `unit` is one of the network's."""
     answers, generator = {}, torch.Generator().manual_seed(3)
-    for entry in observe.seen(config, checks.SEEN):
+    for entry in entries:
         source, wanted = batches.choose(entry["positions"], int(entry["inputs"]), config.data.reach, generator)
         seen, true = (torch.from_numpy(entry[k][i].astype(np.float32)) for k, i in (("widefield", source), (config.data.target, wanted)))
         distance = float(entry["positions"][wanted] - entry["positions"][source])
         for photons in config.evaluation.photons:
             image = observe.photograph(config, seen, photons, generator)
             made, scale = predict.refocus(network, image, [distance], config.normalisation.percentiles)
-            answers.setdefault(photons, []).append(tuple(checks.inner(v) for v in (made[0].numpy(), scale[0].numpy(), observe.truth(config, true, photons).numpy())))
+            pictures = made[0].numpy(), scale[0].numpy(), observe.truth(config, true, photons).numpy()
+            unit = normalisation.normalise(image, config.normalisation.percentiles)[2]
+            answers.setdefault(photons, []).append((*(checks.inner(v) for v in pictures), unit))
+    return answers
+
+
+def entries_seen(config, network, report):
+    """Answers on fresh specimens of the training's families by photon level, for `coverage`."""
+    answers = {photons: [answer[:3] for answer in found] for photons, found in answered(config, network, observe.seen(config, checks.SEEN)).items()}
     report("families of the training done")
     return answers
 

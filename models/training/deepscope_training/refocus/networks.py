@@ -9,11 +9,11 @@ by its intervals instead of the likelihood, `losses.misjudged`).
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, softplus
+from torch.nn.functional import avg_pool2d
 
+from .. import intervals
 from ..errors import TrainingError
 
-SCALE_UNIT, SCALE_FLOOR = 0.1, 1e-3
 SCALE_WIDTH = 16
 STEM = 8  # taps of the first convolution, which steps by two
 TIMID = 0.1  # corrections begin small: an untrained block passes its input on
@@ -137,7 +137,7 @@ class UNet(nn.Module):
         if kept.shape[-1] > 1:
             kept = nn.functional.interpolate(kept, scale_factor=2.0, mode="nearest")
         image = raw * kept + self.image(act(self.image_hidden(h)))
-        scale = SCALE_UNIT * softplus(self.scale(act(self.scale_hidden(h)))) + SCALE_FLOOR
+        scale = intervals.scale(self.scale(act(self.scale_hidden(h))))
         return torch.cat([image, scale], 1)
 
     def reach(self):

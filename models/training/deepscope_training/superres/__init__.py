@@ -4,12 +4,11 @@ from .. import losses
 from ..adversary import Adversary
 from .batches import batch, validation
 from .config import Config
-from .describe import run as export
+from .describe import run as export, test_tensors, to_onnx
 from .simulate import maker
-from .measure import retime, run as evaluate
+from .measure import fresh, retime, run as evaluate
 from .networks import build
 from .teach import run as watch
-from .widen import run as widen
 
 IDENTITY = ("name", "network", "optics")
 

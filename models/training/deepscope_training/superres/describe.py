@@ -35,14 +35,17 @@ def to_onnx(network, path):
         )  # fmt: skip
 
 
-def test_input(config):
-    """A photograph at 500 photons of a field that no training saw, as the camera's grey values on the network's grid."""
+def test_tensors(config, network):
+    """{file name: tensor (1, C, Y, X)}: a photograph at 500 photons of a field that no training saw, as the camera's grey values on the network's grid, and the network's answer."""
     made = simulate.make(config, 10_000_019, real.load(()))
     generator = torch.Generator().manual_seed(config.seed)
     low, high = torch.from_numpy(made["low"]), torch.from_numpy(made["high"]).float()
     ratio = 1 if made["native"] else 1 / config.optics.factor
     image, _ = batches.photograph(low, high, ratio, config.camera, generator, photons=500, background=0.1)
-    return image[:128, :128].contiguous()
+    raw = image[:128, :128].contiguous()
+    with torch.no_grad():
+        restored = network(normalisation.normalise(raw, config.normalisation.percentiles)[0][None, None])
+    return {"test-input.npy": raw[None, None], "test-output.npy": restored}
 
 
 def run(config, work, pool_folder, out, report=print):
@@ -50,10 +53,7 @@ def run(config, work, pool_folder, out, report=print):
     network, state, compared, shipped = variants.load(config, work)
     out = Path(out)
     put(out / "model.onnx", lambda part: to_onnx(network, part))
-    raw = test_input(config)
-    with torch.no_grad():
-        restored = network(normalisation.normalise(raw, config.normalisation.percentiles)[0][None, None])
-    for name, tensor in (("test-input.npy", raw[None, None]), ("test-output.npy", restored)):
+    for name, tensor in test_tensors(config, network).items():
         put(out / name, lambda part, tensor=tensor: save_array(part, tensor))
     found = statistics.collect(config, pool_folder, pool.counted(pool_folder, config.data.fields))
     put(out / "statistics.json", lambda part: Path(part).write_text(json.dumps(found, ensure_ascii=False) + "\n", encoding="utf-8"))

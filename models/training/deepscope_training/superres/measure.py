@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import intervals, metrics, results
+from .. import intervals, metrics, normalisation, results
 from . import authors, card, checks, describe, fields, points, predict, reconstruction, rivals, variants
 
 CANDIDATES = ("nearest", "bilinear", "bicubic", "wiener", "richardson-lucy", "rl-tv", "network")
@@ -21,6 +21,18 @@ def group(config, network, pairs, settings, photons, seed):
         row["network"] = metrics.compare(restored, target)
         answers.append((restored.numpy(), scale.numpy(), target.numpy()))
     return rows, answers
+
+
+def fresh(config, network, count, first):
+    """{photons: [(image, scale, target, unit)]} of `count` specimens of the training's families, number `first` and the next, in units of the input, of which `unit` is one of the network's."""
+    pairs, found = fields.seen(config, count, first=first), {}
+    for level in config.evaluation.photons:
+        images, targets, _ = fields.shots(config, pairs, level, seed=level + 2)
+        for image, target in zip(fields.raise_all(config, images), targets):
+            restored, scale = predict.enhance(network, image, config.normalisation.percentiles)
+            unit = normalisation.normalise(image, config.normalisation.percentiles)[2]
+            found.setdefault(level, []).append((restored.numpy(), scale.numpy(), target.numpy(), unit))
+    return found
 
 
 def summarise(groups, **labels):

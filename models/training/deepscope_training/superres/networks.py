@@ -10,7 +10,8 @@ intervals instead of the likelihood, `losses.misjudged`). The path to the image 
 import torch
 from torch import nn
 
-SCALE_UNIT, SCALE_FLOOR = 0.1, 1e-3
+from .. import intervals
+
 SCALE_WIDTH = 16
 STEM = 8  # taps of the first convolution: wide enough to undo the input's blur linearly
 TIMID = 0.1  # corrections begin small: an untrained block passes its input on
@@ -79,7 +80,7 @@ class UNet(nn.Module):
         for up, decode, skip in reversed(list(zip(self.up, self.decode, skips))):
             h = decode(skip + up(h))
         image = x + self.image(act(self.image_hidden(h)))
-        scale = SCALE_UNIT * nn.functional.softplus(self.scale(act(self.scale_hidden(h)))) + SCALE_FLOOR
+        scale = intervals.scale(self.scale(act(self.scale_hidden(h))))
         return torch.cat([image, scale], 1)
 
     def reach(self):
