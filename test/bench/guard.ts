@@ -51,7 +51,7 @@ export async function benchGuard(): Promise<Measured> {
       name: 'guard-cost',
       value: judging / wall,
       unit: 'ratio',
-      detail: `${side}² frames: ${judgements} of ${counted} enhanced frames judged (now every ${trust.state.value.every}th), ${(judging / Math.max(1, judgements)).toFixed(0)} ms each in a thread of its own, against ${(wall / counted).toFixed(0)} ms for each enhanced frame`,
+      detail: `${side}² frames: ${judgements} of ${counted} enhanced frames judged (now one in ${trust.state.value.every}), ${(judging / Math.max(1, judgements)).toFixed(0)} ms each in a thread of its own, against ${(wall / counted).toFixed(0)} ms for each enhanced frame`,
       bar: { atMost: 0.1 },
     }
   } finally {
