@@ -84,6 +84,8 @@ class Beginnings(unittest.TestCase):
     def test_a_network_without_a_second_head_has_none_to_teach(self):
         with self.assertRaisesRegex(TrainingError, "kind localization have no second head"):
             judge.run(configuration.load("localization"), small.scratch(self), "pool", 1, report=small.silent)
+        with self.assertRaisesRegex(TrainingError, "localization have no second head"):
+            widen.run(configuration.load("localization"), small.scratch(self), report=small.silent)
 
     def test_a_package_whose_export_folds_weights_is_refused(self):
         with self.assertRaisesRegex(TrainingError, "has no weights named .*Begin with a checkpoint"):
