@@ -22,7 +22,7 @@ def parse(arguments):
     parser.add_argument("--steps", type=int, help="train up to this step")
     parser.add_argument("--threads", type=int, default=0, help="PyTorch threads (default: all)")
     parser.add_argument("--workers", type=int, default=1, help="processes that share the work: every batch of a training, the fields of a pool")
-    parser.add_argument("--initial", type=Path, help="a checkpoint, or the folder of a package, whose weights a new training begins with, or is averaged with")
+    parser.add_argument("--initial", type=Path, help="a checkpoint, or the folder of a package, whose weights a new training begins with, or is averaged with; beside: the folder in which another training was measured")
     parser.add_argument("--precision", choices=["float32", "bfloat16"], help="in which a network computes while it learns (default: as before the interruption, else float32); bfloat16 is quicker where the processor has it")
     parser.add_argument("--wider", type=int, default=0, help="lookout: so many channels more in every layer than that of --initial")
     parser.add_argument("--blur", type=Path, help="lookout: a package whose lookout's opinion of blur is kept")
@@ -95,7 +95,8 @@ def make(options):
             raise TrainingError(f"Networks of the kind {config.kind} have no lookout.")
         chosen = {name: getattr(options, name) for name in ("steps", "initial", "precision", "wider", "blur")}
         kind.watch(config, work, pool_folder, out, **chosen)
-    remembered.keep(DEFAULT_WORK / "rivals")
+    if options.command in ("evaluate", "remeasure", "widen", "all"):
+        remembered.keep(DEFAULT_WORK / "rivals")
     if options.command in ("evaluate", "remeasure", "all"):
         kind.evaluate(config, None if options.command == "remeasure" else work, out)
     if options.command == "widen":

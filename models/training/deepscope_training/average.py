@@ -13,7 +13,7 @@ def run(config, work, beginning, report=print):
 
     def halfway(_, state):
         network = {name: (value + others[name].to(value)) / 2 if value.is_floating_point() else value for name, value in state["network"].items()}
-        return {**state, "network": network, "averaged": origin, "judged": None}
+        return {**state, "network": network, "averaged": origin, "judged": None, "widened": None}
 
     averaged = train.rewritten(config, work, "averaged", halfway)
     report(f"Wrote {averaged}: the mean of {config.name} and {origin['package']} at step {origin['step']:,}.")

@@ -50,7 +50,7 @@ def teach(config, network, pool_folder, first, steps, precision, report):
 
 def run(config, work, pool_folder, steps=None, precision=None, report=print):
     """Write `work`/judged, a folder like `work` whose checkpoints, of each variant, hold the same picture and a second head taught for `steps`
-    (STEPS), whose intervals are then made right for whole pictures (`widen`). It takes minutes and begins anew when it was interrupted; the optimiser's state is that of the run. precision: as in train.run. Returns the folder."""
+    (STEPS), then fitted to whole pictures (`widen`). It takes minutes and begins anew when it was interrupted; the optimiser's state is that of the run. precision: as in train.run. Returns the folder."""
     steps, kind = steps or STEPS, kinds.of(config)
     if not getattr(config.training, HEAD, 0):
         raise TrainingError(f"Networks of the kind {config.kind} have no second head that judges their picture, or its weight in the loss is 0.")
@@ -62,8 +62,8 @@ def run(config, work, pool_folder, steps=None, precision=None, report=print):
         taught = precision or learned
         before, after = teach(config, network, pool_folder, state["step"], steps, taught, report)
         network.cpu()
-        line = widen.fit(config, network)
-        report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (quantile loss), what its last layer gives then {line['slope']:.3f} times as much and {line['offset']:+.3f}, which is right for whole pictures.")
+        line, told = widen.fit(config, network)
+        report(f"The second head of the {variant} variant, {steps:,} steps: {before:.4f} before, {after:.4f} after (quantile loss). {told}")
         return {**state, "network": network.state_dict(), "judged": steps, "widened": line, "precision": train.coarser(learned, taught)}
 
     train.read_checkpoint(Path(work) / "checkpoint.pt", config)  # refused with a sentence before anything is held

@@ -16,6 +16,7 @@ fresh         (config, network, count, first) → its answers to fresh specimens
               unit of the network in those of the input)]}; kinds without a second head lack it, and what a package is written with anew (`widen`):
 test_tensors  (config, network) → {file name: tensor}, the package's test tensors
 to_onnx       (network, path): write the network
+card          a module whose write(config, result, out) makes the card of what metrics.json holds
 retime        (config, out, report): measure only its speed anew, on a quiet machine
 watch         (config, work, pool, out, report, steps, initial, precision, wider, blur): teach the package's lookout; kinds without one lack it
 """

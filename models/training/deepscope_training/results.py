@@ -71,16 +71,10 @@ def conclude(config, bars_of, card, tables, out, report, state, network, **more)
         },
         "parameters": sum(p.numel() for p in network.parameters()),
         **markdown.rounded(more),
-        **kept(out),
+        **({"second": second} if "version" in state and (second := read(out).get("second")) else {}),
         "tables": tables,
     }
     return write(config, card, result, out, report)
-
-
-def kept(out):
-    """What another training reached (`beside`) as the package in `out` tells it; that stays when the package is measured anew."""
-    path = Path(out) / "metrics.json"
-    return {"second": read(out)["second"]} if path.is_file() and "second" in read(out) else {}
 
 
 def again(config, bars_of, card, out, report, **tables):
@@ -92,14 +86,23 @@ def again(config, bars_of, card, out, report, **tables):
 
 
 def beside(config, out, other, report=print):
-    """Lay the bars of another training of the same network beside those of the package in `out`; other: the folder that it was exported to and measured in, with another seed."""
+    """Lay the bars of another training of the same network beside those of the package in `out`, until it is replaced by another; other: the folder that it was exported to and measured in, with another
+    seed, on the same specimens."""
     result, second = read(out), read(other)
     if second["package"] != result["package"]:
         raise TrainingError(f"{other} is a {second['package']}, not a {result['package']}.")
     if second["training"]["seed"] == result["training"]["seed"]:
         raise TrainingError(f"{other} has the seed of {out}, {result['training']['seed']}: it says nothing of another one.")
-    result["second"] = {key: second[key] for key in ("version", "training", "bars")}
+    if counted(second["tables"]) != counted(result["tables"]):
+        raise TrainingError(f"{other} was measured on other numbers of specimens than {out}; measure both alike (--fields).")
+    result["second"] = {key: second[key] for key in ("training", "bars")}
     return write(config, kinds.of(config).card.write, result, out, report)
+
+
+def counted(tables):
+    """How many specimens the rows of each table were measured on, where they say so."""
+    lists = {name: rows for name, rows in tables.items() if isinstance(rows, list) and name not in ("variants", "designs")}
+    return {name: [row[key] for row in rows for key in ("fields", "cases", "cells", "beads", "pairs") if key in row] for name, rows in lists.items()}
 
 
 def write(config, card, result, out, report):

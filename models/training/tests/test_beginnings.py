@@ -40,7 +40,7 @@ class Beginnings(unittest.TestCase):
         """Every weight lies halfway, the run itself is left as it is, and the card names both."""
         folder, config = small.scratch(self), configuration.load("widefield-sr")
         network = self.build("widefield-sr")
-        states.save(folder / "checkpoint.pt", {"format": 1, "config": configuration.as_dict(config), "network": network.state_dict(), "step": 7, "elapsed": 60.0, "optimiser": {}})
+        states.save(folder / "checkpoint.pt", {"format": 1, "config": configuration.as_dict(config), "network": network.state_dict(), "step": 7, "elapsed": 60.0, "optimiser": {}, "judged": 100, "widened": {"slope": 1.1, "offset": 0.2}})
         shipped = self.build("widefield-sr")
         origin = initial.weights(configuration.PACKAGES / "widefield-sr", shipped)
         averaged = average.run(config, folder, configuration.PACKAGES / "widefield-sr", small.silent)
@@ -48,10 +48,10 @@ class Beginnings(unittest.TestCase):
         for name, value in halfway.state_dict().items():
             torch.testing.assert_close(value, (network.state_dict()[name] + shipped.state_dict()[name]) / 2)
         torch.testing.assert_close(states.load(folder / "checkpoint.pt", "checkpoint", ())["network"]["stem.weight"], network.state_dict()["stem.weight"])
-        self.assertEqual(state["averaged"], origin)
+        self.assertEqual((state["averaged"], state["judged"], state["widened"]), (origin, None, None), "the mean of two second heads learned from nothing")
         self.assertIn(f"averaged with those of widefield-sr (step {origin['step']:,})", markdown.began({"initial": None, **state}))
 
-    @mock.patch.object(widen, "SPECIMENS", 4)
+    @mock.patch.object(widen, "fit", lambda config, network: ({"slope": 1.25, "offset": -0.5}, "A line was found."))
     def test_the_second_head_learns_anew_and_the_picture_stays(self):
         """A head spoiled on purpose expects the right errors again, of both variants; nothing else has changed, the run itself is left as it is, and the card says how long it took and in what."""
         folder, config = small.scratch(self), small.config()
@@ -67,12 +67,13 @@ class Beginnings(unittest.TestCase):
         for line in said:
             before, after = (float(v) for v in re.search(r"(-?[\d.]+) before, (-?[\d.]+) after", line).groups())
             self.assertLess(after, before / 2)
+            self.assertIn("A line was found.", line)
         self.assertEqual([line.split()[5] for line in said], ["plain", "adversarial"])
         for variant in (into, into / "adversarial"):
             judged, state = package.load_network(config, variant)
             for name, value in network.state_dict().items():
                 self.assertEqual(torch.equal(value, judged.state_dict()[name]), not name.startswith("scale"), name)
-            self.assertIn(f"second head then taught anew for 200 steps, its expected errors then fitted to whole pictures (the second head's last layer times {state['widened']['slope']:.3f}", markdown.began({"initial": None, **state}))
+            self.assertIn(f"second head then taught anew for 200 steps, its expected errors then fitted to whole pictures (the second head's last layer times 1.250, -0.500)", markdown.began({"initial": None, **state}))
         self.assertEqual(package.load_network(config, folder)[0].scale.bias, network.scale.bias)
 
     def test_the_head_of_a_refocusing_network_is_called_alike(self):

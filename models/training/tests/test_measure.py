@@ -78,6 +78,10 @@ class Evaluation(unittest.TestCase):
             (other / "metrics.json").write_text(json.dumps(refused), encoding="utf-8")
             with self.assertRaisesRegex(TrainingError, why):
                 results.beside(config, out, other, report=small.silent)
+        fewer = {**second, "tables": {**told["tables"], "held_out": [{**row, "fields": 7} for row in told["tables"]["held_out"]]}}
+        (other / "metrics.json").write_text(json.dumps(fewer), encoding="utf-8")
+        with self.assertRaisesRegex(TrainingError, "other numbers of specimens"):
+            results.beside(config, out, other, report=small.silent)
         (other / "metrics.json").write_text(json.dumps(second), encoding="utf-8")
         results.beside(config, out, other, report=small.silent)
         for _ in range(2):
@@ -87,55 +91,90 @@ class Evaluation(unittest.TestCase):
             self.assertIn("Seed 77: another training", card)
             self.assertIn("begun with random weights", card)
             measure.run(config, None, out, report=small.silent)
+        measure.run(config, out.parent / "work", out, report=small.silent)
+        self.assertNotIn("second", results.read(out), "of a network that was trained anew nothing is said by what another reached before")
 
     def widened(self, config, out):
-        """A package whose expected errors are told anew keeps its picture, and its files say so."""
+        """A package whose expected errors are told anew keeps its picture, and its files say so; twice, and the line is that through what it was first. A damaged one, or one that would be no better, is left as it is."""
         before, answers = superres.build(config), np.load(out / "test-output.npy")
         initial.weights(out, before)
-        with mock.patch.object(widen, "SPECIMENS", 2):
+        layer, whole = intervals.layer_of(torch.from_numpy(answers[:, 1])), {"slope": 1.0, "offset": 0.0}
+        for slope, offset in ((1.2, 0.25), (0.9, -0.5)):
+            with mock.patch.object(widen, "fit", lambda config, network: (self.line(network, slope, offset), "told.")):
+                widen.run(config, out, report=small.silent)
+            whole = {"slope": slope * whole["slope"], "offset": slope * whole["offset"] + offset}
+            line = results.read(out)["training"]["widened"]
+            self.assertEqual(line, {key: round(value, 4) for key, value in whole.items()})
+            after, anew = superres.build(config), np.load(out / "test-output.npy")
+            initial.weights(out, after)
+            self.assertAlmostEqual(float(after.scale.bias), line["slope"] * float(before.scale.bias) + line["offset"], places=4)
+            np.testing.assert_allclose(anew[:, 0], answers[:, 0], atol=1e-5)
+            np.testing.assert_allclose(anew[:, 1], intervals.scale_of(whole["slope"] * layer + whole["offset"]).numpy(), rtol=1e-3)
+            description = package.read_description(out)
+            for told in (description["weights"]["onnx"], description["outputs"][0]["test_tensor"], description["inputs"][0]["test_tensor"], description["config"]["deepscope"]["guard"]["statistics"]):
+                self.assertEqual(told["sha256"], hashlib.sha256((out / told["source"]).read_bytes()).hexdigest())
+            self.assertEqual((results.read(out)["version"], description["version"]), (__version__, __version__))
+            self.assertIn(f"last layer times {line['slope']:.3f}, {line['offset']:+.3f}", (out / "CARD.md").read_text(encoding="utf-8"))
+        files = {path.name: path.read_bytes() for path in out.iterdir()}
+        with mock.patch.object(widen, "fit", lambda config, network: (None, "left as it was.")):
             widen.run(config, out, report=small.silent)
-        after, line = superres.build(config), results.read(out)["training"]["widened"]
-        initial.weights(out, after)
-        self.assertNotEqual(line, {"slope": 1, "offset": 0})
-        self.assertAlmostEqual(float(after.scale.bias), line["slope"] * float(before.scale.bias) + line["offset"], places=3)
-        anew = np.load(out / "test-output.npy")
-        np.testing.assert_allclose(anew[:, 0], answers[:, 0], atol=1e-5)
-        np.testing.assert_allclose(anew[:, 1], intervals.scaled(line["slope"] * intervals.unscaled(answers[:, 1]) + line["offset"]), rtol=0.01)
-        description = package.read_description(out)
-        for told in (description["weights"]["onnx"], description["outputs"][0]["test_tensor"], description["inputs"][0]["test_tensor"], description["config"]["deepscope"]["guard"]["statistics"]):
-            self.assertEqual(told["sha256"], hashlib.sha256((out / told["source"]).read_bytes()).hexdigest())
-        self.assertEqual((results.read(out)["version"], description["version"]), (__version__, __version__))
-        self.assertIn(f"last layer times {line['slope']:.3f}, {line['offset']:+.3f}", (out / "CARD.md").read_text(encoding="utf-8"))
+        (out / "statistics.json").write_text("{}", encoding="utf-8")
+        with self.assertRaisesRegex(TrainingError, "statistics.json is not the file that rdf.yaml tells of"):
+            widen.run(config, out, report=small.silent)
+        (out / "statistics.json").write_bytes(files["statistics.json"])
+        self.assertEqual({path.name: path.read_bytes() for path in out.iterdir()}, files)
+
+    def line(self, network, slope, offset):
+        """What `widen.fit` does with a line that it found."""
+        with torch.no_grad():
+            network.scale.weight.mul_(slope)
+            network.scale.bias.mul_(slope).add_(offset)
+        return {"slope": slope, "offset": offset}
 
     def test_a_scale_is_told_from_what_the_last_layer_gave_and_back(self):
         """A tenth of a softplus and a thousandth: of 0 it is 0.1 ln 2 + 0.001."""
-        values = np.array([-9.0, -2.0, 0.0, 3.0, 40.0])
-        np.testing.assert_allclose(intervals.scaled(values), intervals.scale(torch.from_numpy(values)).numpy(), rtol=1e-9)
-        self.assertAlmostEqual(intervals.scaled(np.zeros(1))[0], 0.1 * np.log(2) + 0.001)
-        np.testing.assert_allclose(intervals.unscaled(intervals.scaled(values)), values, atol=1e-6)
+        layer = torch.tensor([-9.0, -2.0, 0.0, 3.0, 40.0])
+        self.assertAlmostEqual(float(intervals.scale_of(layer)[2]), 0.1 * np.log(2) + 0.001, places=6)
+        np.testing.assert_allclose(intervals.layer_of(intervals.scale_of(layer)).numpy(), layer.numpy(), atol=1e-3)
 
     def test_widening_finds_the_size_of_errors_again_and_leaves_the_picture_alone(self):
-        """Laplace errors, of which the head gives a line of what it should, 1.2 times as much and 0.3; on an empty ground, which does not count, none at all."""
+        """Laplace errors, of which the head gives a line of what it should, 1.2 times as much and 0.3; on an empty ground, which does not count, none at all. Where others show another line, nothing changes."""
         rng, config = np.random.default_rng(7), small.config()
         network = superres.build(config)
         kept = {name: value.clone() for name, value in network.state_dict().items()}
 
-        def fresh(config, network, count, first):
-            found = {}
-            for level, low in ((20, -1), (2000, -4)):
-                lit, values = rng.random((count, 64, 64)) < 0.5, rng.uniform(low, low + 2, (count, 64, 64))
-                image = np.where(lit, rng.uniform(10, 20, lit.shape), 0)
-                target = image + rng.laplace(0, np.where(lit, intervals.scaled(values), 1e-6))
-                found[level] = [(i, 7 * intervals.scaled((v - 0.3) / 1.2), t, 7.0) for i, v, t in zip(7 * image, values, 7 * target)]
-            return found
+        def fresh_with(check):
+            def fresh(config, network, count, first):
+                slope, offset = (1.2, 0.3) if first == widen.FIRST["fit"] else check
+                found = {}
+                for level, low in ((20, -1), (2000, -4)):
+                    lit, values = rng.random((count, 64, 64)) < 0.5, rng.uniform(low, low + 2, (count, 64, 64))
+                    image = np.where(lit, rng.uniform(10, 20, lit.shape), 0)
+                    expected, right = (intervals.scale_of(torch.from_numpy(v)).numpy() for v in ((values - offset) / slope, values))
+                    target = image + rng.laplace(0, np.where(lit, right, 1e-6))
+                    found[level] = [(7 * i, 7 * e, 7 * t, 7.0) for i, e, t in zip(image, expected, target)]
+                return found
 
-        with mock.patch.object(superres, "fresh", fresh), mock.patch.object(widen, "SPECIMENS", 20):
-            line = widen.fit(config, network)
+            return mock.patch.object(superres, "fresh", fresh)
+
+        with mock.patch.dict(widen.SPECIMENS, superres=20):
+            with fresh_with((0.8, -0.3)):
+                line, told = widen.fit(config, network)
+            self.assertIsNone(line)
+            self.assertIn("left as it was", told)
+            self.assertTrue(all(torch.equal(value, kept[name]) for name, value in network.state_dict().items()))
+            with fresh_with((1.2, 0.3)):
+                line, _ = widen.fit(config, network)
         self.assertAlmostEqual(line["slope"], 1.2, delta=0.03)
         self.assertAlmostEqual(line["offset"], 0.3, delta=0.03)
         for name, value in network.state_dict().items():
             told = {"scale.weight": kept[name] * line["slope"], "scale.bias": kept[name] * line["slope"] + line["offset"]}.get(name, kept[name])
             self.assertTrue(torch.allclose(value, told, atol=1e-3) if name.startswith("scale.") else torch.equal(value, told), name)
+
+    def test_specimens_that_show_nothing_are_no_measure(self):
+        empty = {500: [(np.zeros((8, 8)), np.ones((8, 8)), np.zeros((8, 8)), 1.0)]}
+        with mock.patch.object(superres, "fresh", lambda *_: empty), self.assertRaisesRegex(TrainingError, "None of the fresh specimens shows anything"):
+            widen.fit(small.config(), superres.build(small.config()))
 
     def test_every_strength_of_total_variation_has_the_iterations_it_needs(self):
         """The weaker is best at once, the stronger only after many iterations, and better then."""

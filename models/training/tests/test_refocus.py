@@ -9,7 +9,7 @@ from unittest import mock
 import numpy as np
 import torch
 
-from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, refocus, train
+from deepscope_training import intervals, losses as common, markdown, metrics, package, pool, refocus, train, widen
 from deepscope_training.errors import TrainingError
 from deepscope_training.refocus import baselines, batches, beads, card, checks, comparison, describe, fields, losses, measure, networks, observe, predict
 
@@ -348,6 +348,20 @@ class Measurement(unittest.TestCase):
             for image, scale, target, unit in answers:
                 self.assertEqual((image.shape, scale.shape), (target.shape, target.shape))
                 np.testing.assert_allclose(scale / unit, 0.1 * np.log(2) + 0.001, rtol=1e-5)
+
+    def test_expected_errors_of_a_refocusing_network_are_fitted_too(self):
+        """Of a head that expects far too little the line goes up until FARTHEST, and the picture stays."""
+        torch.manual_seed(4)
+        config = small_refocus.config()
+        network = networks.build(config)
+        with torch.no_grad():
+            network.scale.bias.fill_(-6)
+        kept = {name: value.clone() for name, value in network.state_dict().items()}
+        with mock.patch.dict(widen.SPECIMENS, refocus=2):
+            line, _ = widen.fit(config, network)
+        self.assertGreater(line["slope"] * -6 + line["offset"], -6)
+        for name, value in network.state_dict().items():
+            self.assertEqual(torch.equal(value, kept[name]), not name.startswith("scale."), name)
 
     def test_prediction_returns_to_the_units_of_the_input(self):
         image = 300 + 50 * torch.rand(30, 41)

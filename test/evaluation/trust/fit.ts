@@ -8,7 +8,7 @@ import type { Row } from './row.ts'
 
 /** Share of in-range frames, in percent, that all figures of a judgement may flag together; the bar is 5, and 200 frames of a true 3.8 % exceed it one time in seven. */
 export const allowed = 3.8
-/** How that is divided: what each would flag alone, before all are stretched alike because some flag the same frames (`stretchOf`). */
+/** How that is divided: what each would flag alone (`dim` and `bright` of the frames so lit), before all are stretched alike because some flag the same frames (`stretchOf`). */
 const shares = {
   odd: 2.2,
   repetition: 0.8,
@@ -70,15 +70,17 @@ const suspicions: Readonly<Record<Figure, (row: Row) => number | undefined>> = {
   rsp: negative(reading('rsp-share')),
   unexplained: inDecades('spot'),
 }
-const names = Object.keys(shares) as Figure[]
 const known = (rows: readonly Row[], of: (row: Row) => number | undefined) => rows.flatMap((row) => of(row) ?? [])
 
 /**
  * By how much every figure's share may be raised so that together they flag `allowed` percent of the frames: what one flags another often flags too, and shares that
  * only add up to it leave some of it unused. In exponential tails (`tail`) a share k times as large is a limit that lies growth · ln k lower.
  */
-export function stretchOf(rows: readonly Row[]): number {
-  const tails = names.map((name) => ({ of: suspicions[name], ...tail(known(rows, suspicions[name]), shares[name]) }))
+export function stretchOf(rows: readonly Row[], wanted: Readonly<Partial<Record<Figure, number>>> = shares): number {
+  const tails = (Object.entries(wanted) as [Figure, number][]).map(([name, share]) => ({
+    of: suspicions[name],
+    ...tail(known(rows, suspicions[name]), share),
+  }))
   const worst = rows.map((row) => {
     const beyond = tails.flatMap(({ of, limit, growth }) => whereKnown(of(row), (value) => (value - limit) / (growth || 1)) ?? [])
     return Math.max(...beyond)

@@ -41,7 +41,7 @@ const comparedEach = rehearsing ? Number.POSITIVE_INFINITY : 40
 /** In-range frames of which the network is asked again about changed copies. */
 const askedAgain = 25
 /** Nobody looked at frames of these seeds while the instruments were made. */
-const firstSeed = 120_000
+const firstSeed = 130_000
 const rehearsalSeed = 900_000
 
 const deadline = Date.now() + option('--minutes', Number.POSITIVE_INFINITY) * 60_000

@@ -137,7 +137,7 @@ class UNet(nn.Module):
         if kept.shape[-1] > 1:
             kept = nn.functional.interpolate(kept, scale_factor=2.0, mode="nearest")
         image = raw * kept + self.image(act(self.image_hidden(h)))
-        scale = intervals.scale(self.scale(act(self.scale_hidden(h))))
+        scale = intervals.scale_of(self.scale(act(self.scale_hidden(h))))
         return torch.cat([image, scale], 1)
 
     def reach(self):

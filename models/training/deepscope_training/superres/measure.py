@@ -25,13 +25,13 @@ def group(config, network, pairs, settings, photons, seed):
 
 def fresh(config, network, count, first):
     """{photons: [(image, scale, target, unit)]} of `count` specimens of the training's families, number `first` and the next, in units of the input, of which `unit` is one of the network's."""
-    pairs, found = fields.seen(config, count, first=first), {}
-    for level in config.evaluation.photons:
+    pairs, found = fields.seen(config, count, first=first), {level: [] for level in config.evaluation.photons}
+    for level in found:
         images, targets, _ = fields.shots(config, pairs, level, seed=level + 2)
         for image, target in zip(fields.raise_all(config, images), targets):
             restored, scale = predict.enhance(network, image, config.normalisation.percentiles)
             unit = normalisation.normalise(image, config.normalisation.percentiles)[2]
-            found.setdefault(level, []).append((restored.numpy(), scale.numpy(), target.numpy(), unit))
+            found[level].append((restored.numpy(), scale.numpy(), target.numpy(), unit))
     return found
 
 

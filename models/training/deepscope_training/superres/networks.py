@@ -80,7 +80,7 @@ class UNet(nn.Module):
         for up, decode, skip in reversed(list(zip(self.up, self.decode, skips))):
             h = decode(skip + up(h))
         image = x + self.image(act(self.image_hidden(h)))
-        scale = intervals.scale(self.scale(act(self.scale_hidden(h))))
+        scale = intervals.scale_of(self.scale(act(self.scale_hidden(h))))
         return torch.cat([image, scale], 1)
 
     def reach(self):
