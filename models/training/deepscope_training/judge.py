@@ -51,12 +51,12 @@ def teach(config, network, pool_folder, first, steps, precision, report):
 def run(config, work, pool_folder, steps=None, precision=None, report=print):
     """Write `work`/judged, a folder like `work` whose checkpoints, of each variant, hold the same picture and a second head taught for `steps`
     (STEPS), then fitted to whole pictures (`widen`). It takes minutes and begins anew when it was interrupted; the optimiser's state is that of the run. precision: as in train.run. Returns the folder."""
-    steps, kind = steps or STEPS, kinds.of(config)
+    steps = steps or STEPS
     if not getattr(config.training, HEAD, 0):
         raise TrainingError(f"Networks of the kind {config.kind} have no second head that judges their picture, or its weight in the loss is 0.")
 
     def anew(variant, state):
-        network = kind.build(config)
+        network = kinds.of(config).build(config)
         network.load_state_dict(state["network"])
         learned = state.get("precision", "float32")
         taught = precision or learned

@@ -52,6 +52,11 @@ def bits(state):
     return [8, 12, 16] if state["config"]["camera"].get("twelve_bit") else [8, 16]
 
 
+def made_now():
+    """How an rdf.yaml says by which version of the factory, and when, the package was made."""
+    return {"version": __version__, "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
+
+
 def head(config, name, description, cite, tags):
     """How every rdf.yaml begins: what the package is, whose, and whom it cites ({text, doi})."""
     return {
@@ -60,8 +65,7 @@ def head(config, name, description, cite, tags):
         "id": config.name,
         "name": name,
         "description": description,
-        "version": __version__,
-        "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        **made_now(),
         "authors": [{"name": "Deepscope developers"}],
         "license": "CC-BY-4.0",
         "documentation": "CARD.md",

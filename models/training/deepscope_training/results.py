@@ -107,12 +107,17 @@ def counted(tables):
 
 def write(config, card, result, out, report):
     """Put metrics.json and the card into the package folder `out`, and say which bars hold."""
-    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
-    put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+    keep(out, result)
     for bar in result["bars"]:
         report(f"{'holds ' if bar['holds'] else 'MISSED'} {bar['name']} = {bar['value']} ({bar['must']})")
     card(config, result, out)
     return result
+
+
+def keep(out, result):
+    """Put metrics.json into the package folder `out`."""
+    text = json.dumps(result, indent=1, ensure_ascii=False) + "\n"
+    put(Path(out) / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
 
 
 def read(out):

@@ -1,8 +1,6 @@
 """A line through all errors that a network expects. It learned their size from jittered patches of the pool; of whole pictures, as the application gives it, it may tell them a few percent too small or
 too large, and more so in one light than in another. Two numbers mend some of that, as Platt's scaling does for classifiers (Platt 1999; Guo et al. 2017)."""
 
-import datetime
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,7 +11,7 @@ from scipy.optimize import minimize
 
 from . import __version__, intervals, kinds, results
 from .errors import TrainingError
-from .package import put, put_description, read_description, save_array, sha256
+from .package import made_now, put, put_description, read_description, save_array, sha256
 
 FIRST = {"fit": 30_000_000, "check": 31_000_000}  # number of the first fresh specimen: neither a training nor an evaluation uses those from these on
 SPECIMENS = {"superres": 800, "refocus": 200}  # to fit the line to; of 48 the shares inside are known to three percent only, of 200 to one and a half. Those of refocusing are slow to make
@@ -84,13 +82,11 @@ def run(config, out, report=print):
             put(made / name, lambda part, tensor=tensor: save_array(part, tensor))
         for told in files_of(description):
             told["sha256"] = sha256(made / told["source"])
-        description |= {"version": __version__, "timestamp": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")}
-        put_description(made, description)
+        put_description(made, description | made_now())
         result = results.read(made)
         before = result["training"].get("widened") or {"slope": 1.0, "offset": 0.0}
         result["training"]["widened"] = {"slope": round(line["slope"] * before["slope"], 4), "offset": round(line["slope"] * before["offset"] + line["offset"], 4)}
-        text = json.dumps({**result, "version": __version__}, ensure_ascii=False)
-        put(made / "metrics.json", lambda part: Path(part).write_text(text, encoding="utf-8"))
+        results.keep(made, {**result, "version": __version__})
         kind.evaluate(config, None, made, report)
         for path in sorted(made.iterdir(), key=lambda path: path.name == "rdf.yaml"):
             put(out / path.name, lambda part, path=path: shutil.copyfile(path, part))

@@ -162,7 +162,7 @@ specimens come from other code than the training's, within ±{evaluation.depth} 
 percentile of the input's expectation above background. Every candidate gets the same least-squares linear fit to the target; PSNR, NRMSE and SSIM (11-pixel Gaussian, σ 1.5)
 use the target's 0.1–99.9 percentile range; 8 border pixels are left out. The classical methods know the offset, the wavelength and the aberration, model pixel integration and decimation, are padded, and their
 result is convolved with the target's PSF. Wiener's regularisation is the best for each field with the answer known; the iterations of Richardson–Lucy (1–{max(evaluation.iterations)}) and the strength of its total
-variation are chosen for each held-out family and level on other fields; for the mixed specimens of the training's families and for real structure they are the best for each field, its answer known, which no user can have. Intervals: paired bootstrap over fields. {'Two' if result.get('second') else 'One'} training seed{'s (above)' if result.get('second') else ''}.
+variation are chosen for each held-out family and level on other fields; for the mixed specimens of the training's families and for real structure they are the best for each field, its answer known, which no user can have. Intervals: paired bootstrap over fields. {'Two training seeds (above)' if result.get('second') else 'One training seed'}.
 
 ![Held-out specimens at {FIGURE_PHOTONS} photons](figure-heldout.png)
 
