@@ -5,10 +5,9 @@ import unittest
 
 import torch
 
-from deepscope_training import pool, train
+from deepscope_training import pool, train, variants
 from deepscope_training.adversary import Adversary, Discriminator
 from deepscope_training.errors import TrainingError
-from deepscope_training.superres import variants
 
 from . import small
 

@@ -1,9 +1,9 @@
-"""Which of two networks is shipped: the one taught without an adversary to the end, or the one that had it in the last part."""
+"""What is compared of the two variants of a training before one is shipped."""
 
 import numpy as np
 import torch
 
-from .. import metrics, package, train
+from .. import metrics, variants
 from . import checks, heldout, observe, predict
 
 DISTANCES = (-5.0, 5.0)  # µm
@@ -22,16 +22,6 @@ def measure(config, network):
     return {"psnr": psnr, "ssim": ssim, "false_energy": max(r["energy"] for r in checks.empty(config, network))}
 
 
-def least_false(rows):
-    """The variant whose energy in empty places is least."""
-    return min(rows, key=lambda row: row["false_energy"])["variant"]
-
-
 def load(config, work):
     """(network, checkpoint, rows of the comparison, name) of the variant that is shipped."""
-    rows, found = [], train.variant_folders(work)
-    for name, folder in found.items():
-        network, _ = package.load_network(config, folder)
-        rows.append({"variant": name, **(measure(config, network) if len(found) > 1 else {})})
-    name = least_false(rows) if len(rows) > 1 else "plain"
-    return *package.load_network(config, found[name]), rows, name
+    return variants.load(config, work, measure)

@@ -50,7 +50,7 @@ def test_tensors(config, network):
 
 def run(config, work, pool_folder, out, report=print):
     """Write the package into `out`. What was there is replaced file by file, the description last."""
-    network, state, compared, shipped = variants.load(config, work)
+    network, state, _, shipped = variants.load(config, work)
     out = Path(out)
     put(out / "model.onnx", lambda part: to_onnx(network, part))
     for name, tensor in test_tensors(config, network).items():
