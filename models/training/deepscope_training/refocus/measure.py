@@ -86,8 +86,8 @@ def gains(config, rows):
 def shuffled(config, network, named, report):
     """PSNR with the right map of distances and with another one of those measured, at 1,000 photons and more: means over the held-out families."""
     distances = signed(config)
-    wrong = [-d if d else config.data.reach / 2 for d in distances]
     turned = distances[1:] + distances[:1]
+    wrong = [-d if d else min(distances, key=lambda d: abs(d - config.data.reach / 2)) for d in distances]
     rows = []
     for photons in [p for p in config.evaluation.photons if p >= BRIGHT]:
         found = []
@@ -95,8 +95,8 @@ def shuffled(config, network, named, report):
             for index, stacks in enumerate(specimens):
                 image = observe.photograph(config, stacks[0][0], photons, torch.Generator().manual_seed(photons + index))
                 wanted = observe.truth(config, observe.target(config, stacks), photons)[: len(distances)].numpy()
-                made = [predict.refocus(network, image, ds, config.normalisation.percentiles)[0].numpy() for ds in (distances, turned, wrong)]
-                found += [[metrics.compare(m[i], wanted[i], checks.EDGE)["psnr"] for m in made] for i in range(len(distances))]
+                made = dict(zip(distances, predict.refocus(network, image, distances, config.normalisation.percentiles)[0].numpy()))
+                found += [[metrics.compare(made[d], target, checks.EDGE)["psnr"] for d in ds] for *ds, target in zip(distances, turned, wrong, wanted)]
         right, other, mirrored = np.mean(found, 0)
         rows.append({"photons": photons, "right_db": float(right), "another_db": float(other), "opposite_db": float(mirrored), "cost_db": float(right - other)})
     report("maps of distances exchanged")
