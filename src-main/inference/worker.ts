@@ -138,24 +138,15 @@ class Worker {
       batch: (pixels) => (tile.batches ? tilesAtOnce(pixels, largest) : 1),
       workbench: (tile, grid) => this.#workbench(tile, grid),
     })
-    for (;;) {
-      const step = await steps.next()
-      if (step.done) {
-        const { planes, ...rest } = step.value
-        const warnings = [...gridStep(model, input.pixelSizeUm).warnings, ...loaded.warnings]
-        const elapsedMs = performance.now() - started
-        const normalisations = planes.map(({ normalisation }) => normalisation)
-        const hasScale = planes.every(({ scale }) => scale !== null)
-        await this.#send(
-          { type: 'result', id, ...rest, normalisations, hasScale, provider: loaded.provider, warnings, elapsedMs },
-          planes.flatMap(({ image, scale }) => (scale ? [bytesOf(image), bytesOf(scale)] : [bytesOf(image)])),
-        )
-        return
-      }
-      if (step.value === 1) continue
-      await this.#send({ type: 'progress', id, fraction: step.value })
-      yield
-    }
+    const { planes, ...rest } = yield* this.#through(id, steps)
+    const warnings = [...gridStep(model, input.pixelSizeUm).warnings, ...loaded.warnings]
+    const elapsedMs = performance.now() - started
+    const normalisations = planes.map(({ normalisation }) => normalisation)
+    const hasScale = planes.every(({ scale }) => scale !== null)
+    await this.#send(
+      { type: 'result', id, ...rest, normalisations, hasScale, provider: loaded.provider, warnings, elapsedMs },
+      planes.flatMap(({ image, scale }) => (scale ? [bytesOf(image), bytesOf(scale)] : [bytesOf(image)])),
+    )
   }
 
   async *#image(message: Extract<HostMessage, { type: 'image' }>, payload: Uint8Array): AsyncGenerator<void, void> {
@@ -171,18 +162,11 @@ class Worker {
     const free = freemem()
     const side = (dims[2] ?? 1) > 1 ? Math.min(256, largestTile(free)) : largestTile(free)
     const steps = runImage(model, image, run, { t: 16, z: 32, y: side, x: side }, (pixels) => mapsAtOnce(pixels, free))
-    for (;;) {
-      const step = await steps.next()
-      if (step.done) {
-        const images = step.value.map(({ id: output, image: { dims: size }, ratio }) => ({ id: output, dims: size, ratio }))
-        const { provider, warnings } = loaded
-        const parts = step.value.map(({ image: { data } }) => bytesOf(data instanceof Float32Array ? data : Float32Array.from(data)))
-        await this.#send({ type: 'images', id, images, provider, warnings, elapsedMs: performance.now() - started }, parts)
-        return
-      }
-      await this.#send({ type: 'progress', id, fraction: step.value })
-      if (step.value < 1) yield
-    }
+    const made = yield* this.#through(id, steps)
+    const images = made.map(({ id: output, image: { dims: size }, ratio }) => ({ id: output, dims: size, ratio }))
+    const { provider, warnings } = loaded
+    const parts = made.map(({ image: { data } }) => bytesOf(data instanceof Float32Array ? data : Float32Array.from(data)))
+    await this.#send({ type: 'images', id, images, provider, warnings, elapsedMs: performance.now() - started }, parts)
   }
 
   async *#classify(message: Extract<HostMessage, { type: 'classify' }>, payload: Uint8Array): AsyncGenerator<void, void> {
@@ -195,17 +179,20 @@ class Worker {
     const started = performance.now()
     const { ratio } = gridStep(imageGrid(model), pixelSizeUm)
     const steps = classifyPlane(model, model.classifier, { width, height, data: pixelsFrom(payload, pixelType) }, ratio, run)
+    const { grid: picture, windows, activation } = yield* this.#through(id, steps)
+    const { data, ...grid } = picture
+    const map = activation && { width: activation.width, height: activation.height }
+    const elapsedMs = performance.now() - started
+    const parts = [bytesOf(data), ...(activation ? [bytesOf(activation.data)] : [])]
+    await this.#send({ type: 'classified', id, grid, windows, activation: map, provider, warnings, elapsedMs }, parts)
+  }
+
+  /** Goes on to the end of a computation that says between its steps how far it is, tells the host, and lets another job go first. */
+  async *#through<Made>(id: number, steps: AsyncGenerator<number, Made>): AsyncGenerator<void, Made> {
     for (;;) {
       const step = await steps.next()
-      if (step.done) {
-        const { grid: picture, windows, activation } = step.value
-        const { data, ...grid } = picture
-        const map = activation && { width: activation.width, height: activation.height }
-        const elapsedMs = performance.now() - started
-        const parts = [bytesOf(data), ...(activation ? [bytesOf(activation.data)] : [])]
-        await this.#send({ type: 'classified', id, grid, windows, activation: map, provider, warnings, elapsedMs }, parts)
-        return
-      }
+      if (step.done) return step.value
+      if (step.value === 1) continue
       await this.#send({ type: 'progress', id, fraction: step.value })
       yield
     }
