@@ -320,6 +320,23 @@ class Measurement(unittest.TestCase):
             self.assertLessEqual(gain["low"], 0.2, "of five specimens at most one is better in a twelfth of the draws; of ten or twenty cases hardly ever")
         self.assertIn("| helices | 100 | 2 | 2 |", card.gains(rows))
         self.assertIn("| +1.00 | input |", card.gains(rows))
+        self.assertEqual(card.measured([{"distance_um": 0, "specimen": "dust", "cases": 200}]), "200")
+        self.assertIn("2 (200 are wanted", card.measured(rows))
+
+    def test_another_map_of_distances_costs_what_the_plane_there_is_unlike_the_wanted_one(self):
+        """A network that gives every plane as it is, a little noise apart, and is asked once for each photograph."""
+        config = small_refocus.config()
+        stacks, light = observe.held_out(config, "dust", 1, measure.signed(config))[0], 1000
+        planes = observe.truth(config, stacks[0], light)
+        answer = planes + torch.randn(planes.shape, generator=torch.Generator().manual_seed(3))
+        with mock.patch.object(predict, "refocus", return_value=(answer, None)) as asked:
+            [row] = measure.shuffled(config, None, {"dust": [stacks]}, small.silent)
+        self.assertEqual(asked.call_count, 1)
+        pairs = {"right_db": [(0, 0), (1, 1), (2, 2)], "another_db": [(1, 0), (2, 1), (0, 2)], "opposite_db": [(1, 0), (2, 1), (1, 2)]}  # planes in focus, beyond it, before it: given, wanted
+        for name, which in pairs.items():
+            expected = np.mean([metrics.compare(answer[given].numpy(), planes[wanted].numpy(), checks.EDGE)["psnr"] for given, wanted in which])
+            self.assertAlmostEqual(row[name], expected, places=6)
+        self.assertGreater(row["cost_db"], 3)
 
     def test_how_well_errors_are_told_is_counted_on_fresh_specimens(self):
         """Every picture is that of its target, at each level of light, and no specimen is one that the pool could hold."""

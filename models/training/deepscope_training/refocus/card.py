@@ -10,12 +10,14 @@ from . import activity, beads, checks, describe, observe, predict
 
 FIGURE_PHOTONS = 2000
 FIGURE_DISTANCE = 5.0
+WANTED = 200  # specimens of each family and level of light
 LABELS = {"input": "input", "rl-plane": "RL in the plane", "rl-volume": "RL in the volume", "network": "**network**"}
 
 
 def measured(rows):
-    """How many specimens of each family there were: one case each in focus."""
-    return next(row["cases"] for row in rows if row["distance_um"] == 0 and row["specimen"] != "all")
+    """How many specimens of each family there were, one case each in focus, and whether that is enough."""
+    found = next(row["cases"] for row in rows if row["distance_um"] == 0 and row["specimen"] != "all")
+    return f"{found}" if found >= WANTED else f"{found} ({WANTED} are wanted; `--fields {WANTED}` measures so many)"
 
 
 def over_specimens(rows):
@@ -130,7 +132,7 @@ Scalar optics: adequate up to about NA 0.8.
 
 ## How it was measured
 
-Specimens for each held-out family and photon level: {measured(tables['held_out'])}, of {evaluation.field}² pixels, at both signs of every distance (200 are wanted; `--fields 200` measures so many). The held-out specimens come from other code than the
+Specimens for each held-out family and photon level: {measured(tables['held_out'])}, of {evaluation.field}² pixels, at both signs of every distance. The held-out specimens come from other code than the
 training's, fill ±{observe.DEPTH:g} µm, λ {evaluation.wavelength} µm, aberration {evaluation.spherical} waves, background {evaluation.background} of the peak. Photons: of the brightest structure in focus, above background; they belong to the
 emitter, so defocus dilutes them. Every candidate gets the same least-squares linear fit to the target; PSNR, NRMSE and SSIM (11-pixel Gaussian, σ 1.5) use the target's 0.1–99.9 percentile range; {checks.EDGE} border
 pixels are left out. Both Richardson–Lucy methods know offset, wavelength and aberration and are padded; their number of iterations (1–{max(evaluation.iterations)}) is the best for each case with the answer known. `rl-plane` takes all light

@@ -87,7 +87,7 @@ def shuffled(config, network, named, report):
     """PSNR with the right map of distances and with another one of those measured, at 1,000 photons and more: means over the held-out families."""
     distances = signed(config)
     turned = distances[1:] + distances[:1]
-    wrong = [-d if d else min(distances, key=lambda d: abs(d - config.data.reach / 2)) for d in distances]
+    wrong = [-d if d else min(distances[1:], key=lambda d: abs(d - config.data.reach / 2)) for d in distances]
     rows = []
     for photons in [p for p in config.evaluation.photons if p >= BRIGHT]:
         found = []
