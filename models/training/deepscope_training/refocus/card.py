@@ -135,8 +135,8 @@ Scalar optics: adequate up to about NA 0.8.
 Specimens for each held-out family and photon level: {measured(tables['held_out'])}, of {evaluation.field}² pixels, at both signs of every distance. The held-out specimens come from other code than the
 training's, fill ±{observe.DEPTH:g} µm, λ {evaluation.wavelength} µm, aberration {evaluation.spherical} waves, background {evaluation.background} of the peak. Photons: of the brightest structure in focus, above background; they belong to the
 emitter, so defocus dilutes them. Every candidate gets the same least-squares linear fit to the target; PSNR, NRMSE and SSIM (11-pixel Gaussian, σ 1.5) use the target's 0.1–99.9 percentile range; {checks.EDGE} border
-pixels are left out. Both Richardson–Lucy methods know offset, wavelength and aberration and are padded; their number of iterations (1–{max(evaluation.iterations)}) is the best for each case with the answer known. `rl-plane` takes all light
-to come from the wanted plane; `rl-volume` explains the image by layers 1 µm apart within ±12 µm and is imaged again at the wanted plane. Both results are shown as the objective would see them in focus. Intervals: paired bootstrap{over_specimens(tables['held_out'])}.
+pixels are left out. Both Richardson–Lucy methods know offset, wavelength and aberration and are padded; their number of iterations (1–{max(evaluation.iterations)}) is the best for each case with the answer known, sought until two counts in a row have made nothing better. `rl-plane` takes all light
+to come from the wanted plane; `rl-volume` explains the image by layers 1 µm apart within ±12 µm and is imaged again at the wanted plane. Both results are shown as the {'confocal' if confocal else 'objective'} would see them. Intervals: paired bootstrap{over_specimens(tables['held_out'])}.
 
 ![Held-out specimens at {FIGURE_PHOTONS} photons](figure-refocused.png)
 

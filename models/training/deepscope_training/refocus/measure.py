@@ -25,9 +25,10 @@ def specimen(config, network, stacks, photons, seed):
     wanted = observe.truth(config, observe.target(config, stacks), photons)[: len(distances)]
     made, scales = (v.numpy() for v in predict.refocus(network, image, distances, config.normalisation.percentiles))
     rows, answers = [], []
-    for d, classical, picture, scale, target in zip(distances, rivals.restored(config, image, wanted, distances, checks.EDGE), made, scales, wanted.numpy()):
+    classical = rivals.restored(config, image, wanted, distances, checks.EDGE, config.data.target)
+    for d, restored, picture, scale, target in zip(distances, classical, made, scales, wanted.numpy()):
         own = {"input": metrics.compare(image, target, checks.EDGE), "network": metrics.compare(picture, target, checks.EDGE)}
-        rows.append({"distance": abs(d), **classical, **own})
+        rows.append({"distance": abs(d), **restored, **own})
         answers.append(tuple(checks.inner(v) for v in (picture, scale, target)))
     return rows, answers
 

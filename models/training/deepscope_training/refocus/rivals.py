@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from .. import metrics, optics, remembered
-from . import baselines, config as configuration, observe
+from . import baselines, config as configuration, observe, scan
 
 PATIENCE = 2  # counts of iterations without improvement after which a restoration ends
 
@@ -25,13 +25,13 @@ def best(rounds, targets, border):
     return found
 
 
-@remembered.by(baselines, configuration, metrics, observe, optics, sys.modules[__name__])
-def restored(config, image, wanted, distances, border):
+@remembered.by(baselines, configuration, metrics, observe, optics, scan, sys.modules[__name__])
+def restored(config, image, wanted, distances, border, target):
     """[{method: figures}] of both restorations of a photograph (Y, X) at each of `distances` µm; wanted: the targets there (D, Y, X);
-    border: pixels that are not compared."""
+    border: pixels that are not compared; target: whether they are 'widefield' or 'confocal' images."""
     evaluation = config.evaluation
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    view = baselines.Optics(config.optics.objective, evaluation.wavelength, evaluation.spherical, image.shape[-1], device)
+    view = baselines.Optics(config.optics, target, evaluation.wavelength, evaluation.spherical, image.shape[-1], device)
     light, noise = observe.electrons(image)[None].to(device), observe.CAMERA["read_noise"]
     targets = dict(zip(distances, wanted.numpy()))
     volume = best(baselines.in_the_volume(view, light, noise, distances, evaluation.iterations), targets, border)
