@@ -22,7 +22,9 @@ def writing(path):
 
 def only_one(folder):
     """Hold `folder` for this process until it ends or the returned file is closed; a second training there is refused."""
-    lock = open(folder / "lock", "w", encoding="utf-8")
+    path = folder / "lock"
+    with writing(path):
+        lock = open(path, "w", encoding="utf-8")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -71,6 +71,7 @@ def conclude(config, bars_of, card, tables, out, report, state, network, **more)
         },
         "parameters": sum(p.numel() for p in network.parameters()),
         **markdown.rounded(more),
+        **({"remeasured": True} if "version" in state else {}),
         **({"second": second} if "version" in state and (second := read(out).get("second")) else {}),
         "tables": tables,
     }

