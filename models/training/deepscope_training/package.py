@@ -2,9 +2,11 @@
 
 import datetime
 import hashlib
+import warnings
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from . import __version__, kinds, train
 from .errors import writing
@@ -19,6 +21,40 @@ def load_network(config, work):
     network = kinds.of(config).build(config)
     network.load_state_dict(state["network"])
     return network.eval(), state
+
+
+def write_graph(network, given, path, **names):
+    """Write `network`, called with the tensors `given`, as an ONNX graph; names: of inputs and outputs and their free axes, as `torch.onnx.export` takes them."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(network, given, path, opset_version=OPSET, do_constant_folding=True, **names)
+    simplify(path)
+
+
+def simplify(path):
+    """Take out of the graph in `path` what does nothing: paddings by no pixel, which the exporter puts before every mean and CoreML does not know, and second names of weights."""
+    import onnx
+    from onnx import checker, numpy_helper
+
+    model = onnx.load(str(path))
+    graph = model.graph
+    values = [(node.output[0], of) for node in graph.node if node.op_type == "Constant" for of in node.attribute if of.name == "value"]
+    constants = {name: numpy_helper.to_array(of.t) for name, of in values}
+    outputs = {output.name for output in graph.output}
+    idle = [node for node in graph.node if node.output[0] not in outputs and (node.op_type == "Identity" or node.op_type == "Pad" and not constants.get(node.input[1], np.ones(1)).any())]
+    same = {node.output[0]: node.input[0] for node in idle}
+    for node in idle:
+        graph.node.remove(node)
+    for node in graph.node:
+        for index, name in enumerate(node.input):
+            while name in same:
+                name = same[name]
+            node.input[index] = name
+    used = {name for node in graph.node for name in node.input}
+    for node in [node for node in graph.node if node.op_type == "Constant" and node.output[0] not in used | outputs]:
+        graph.node.remove(node)
+    checker.check_model(model)
+    onnx.save(model, str(path))
 
 
 def sha256(path):

@@ -8,10 +8,11 @@ from unittest import mock
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from deepscope_training import __version__, initial, intervals, metrics, package, pool, results, superres, train, widen
 from deepscope_training.errors import TrainingError
-from deepscope_training.superres import describe, fields, measure, rivals
+from deepscope_training.superres import card, checks, describe, fields, measure, rivals
 
 from . import small
 
@@ -56,7 +57,7 @@ class Evaluation(unittest.TestCase):
         with mock.patch.object(results, "__version__", "99.0"):
             anew = measure.run(config, None, folder / "out", report=small.silent)
         self.assertEqual({**anew["tables"], "time": 0}, {**found["tables"], "time": 0}, "of the package alone, whose checkpoint is lost")
-        self.assertEqual({**anew, "tables": 0, "bars": 0}, {**found, "tables": 0, "bars": 0}, "and it stays of its own version")
+        self.assertEqual({**anew, "tables": 0, "bars": 0}, {**found, "tables": 0, "bars": 0, "remeasured": True}, "and it stays of its own version")
         self.assertEqual((folder / "out" / "rdf.yaml").read_text(encoding="utf-8"), described, "its description tells the flux slopes that were measured last, and all else as it did")
 
         older = {key: value for key, value in anew.items() if key != "learned"}
@@ -199,6 +200,41 @@ class Evaluation(unittest.TestCase):
         found = rivals.oracle(config, rivals.restorer(config, images.shape[-1]), electrons, targets)
         for figures in found["richardson-lucy"]:
             self.assertLess(figures["nrmse_raw"], 1.5 * figures["nrmse"])
+
+
+class Words(unittest.TestCase):
+    """What a card says where something else is nearer to the truth than the network."""
+
+    def test_of_the_real_pair(self):
+        figures = {"input": 20.0, "rl": 22.0, "rl-fitted": 23.5, "network": 22.5}
+        said = card.real_pair([{"part": "whole", "spread_um": 0.1, **{f"{name}_psnr": value for name, value in figures.items()}}])
+        self.assertIn("σ 100 nm", said)
+        self.assertIn("at +0.50 dB, against the second at -1.00 dB", said)
+        self.assertEqual(card.real_pair([]), "")
+
+    def test_of_a_reconstruction(self):
+        row = {"specimen": "meshes", "photons": 2000, "network_psnr": 26.0, "reconstruction_psnr": 28.5}
+        self.assertIn("by up to 2.5 dB (meshes, 2000 photons)", card.reconstruction([{**row, "reconstruction_psnr": 25.0}, row]))
+        self.assertNotIn("further", card.reconstruction([{**row, "reconstruction_psnr": 25.0}]))
+
+    def test_of_a_comparison_that_was_not_made_anew(self):
+        result = {"shipped": "plain", "tables": {"variants": [{"variant": "plain"}, {"variant": "adversarial"}]}}
+        self.assertIn("was not made anew", card.variants({**result, "remeasured": True}))
+        self.assertNotIn("was not made anew", card.variants(result))
+
+
+class RealPair(unittest.TestCase):
+    def test_a_fitted_spread_brings_back_what_a_wider_one_than_theory_s_has_blurred(self):
+        """Lines blurred some three times as widely as theory says: deconvolved with the Gaussian that blurred them they are nearer to the truth."""
+        optics = dataclasses.replace(small.config().optics, target=small.config().optics.input)
+        config = dataclasses.replace(small.config(), optics=optics)
+        config = dataclasses.replace(config, evaluation=dataclasses.replace(config.evaluation, iterations=[1, 5, 20, 60]))
+        truth = torch.zeros(64, 64)
+        truth[20], truth[:, 40] = 200.0, 300.0
+        spread = 1.5 * optics.input.pixel
+        image = 1 + torch.from_numpy(ndimage.gaussian_filter(truth.numpy(), 1.5))
+        fitted, theory = (metrics.compare(checks.best_deconvolved(config, image, truth.numpy(), of), truth.numpy())["psnr"] for of in (spread, None))
+        self.assertGreater(fitted, theory + 1)
 
 
 if __name__ == "__main__":

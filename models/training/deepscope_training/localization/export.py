@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +28,8 @@ def to_onnx(module, path):
     """Export with free batch, height and width."""
     free = {name: {0: "batch"} for name in OUTPUTS}
     free["activation"] = {0: "batch", 2: "rows", 3: "columns"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module, torch.zeros(1, 1, 128, 128), path, opset_version=package.OPSET, do_constant_folding=True,
-            input_names=["raw"], output_names=list(OUTPUTS), dynamic_axes={"raw": {0: "batch", 2: "y", 3: "x"}, **free},
-        )  # fmt: skip
+    axes = {"raw": {0: "batch", 2: "y", 3: "x"}, **free}
+    package.write_graph(module, torch.zeros(1, 1, 128, 128), path, input_names=["raw"], output_names=list(OUTPUTS), dynamic_axes=axes)
 
 
 def test_input(config):

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from scipy import ndimage
 
 from .. import normalisation, pool, statistics
-from ..package import OPSET, bits, head, put, put_description, save_array, sha256
+from ..package import OPSET, bits, head, put, put_description, save_array, sha256, write_graph
 from . import batches, fields, observe, variants
 from .batches import UNIT
 from .scan import CONFOCAL_REACH, focus_travel
@@ -33,12 +32,8 @@ def to_onnx(network, path):
     """Export with names that the description uses; batch (of either input), height and width are free."""
     image, several = torch.zeros(1, 1, 128, 128), torch.zeros(2, 1, 128, 128)
     free = {0: "batch", 2: "y", 3: "x"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network, (several, several + image), path, opset_version=OPSET, do_constant_folding=True, input_names=["raw", "dpm"],
-            output_names=["refocused"], dynamic_axes={"raw": {**free, 0: "images"}, "dpm": free, "refocused": free},
-        )  # fmt: skip
+    axes = {"raw": {**free, 0: "images"}, "dpm": free, "refocused": free}
+    write_graph(network, (several, several + image), path, input_names=["raw", "dpm"], output_names=["refocused"], dynamic_axes=axes)
 
 
 def test_tensors(config, network):

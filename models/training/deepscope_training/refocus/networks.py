@@ -29,6 +29,7 @@ class Block(nn.Module):
 
     def __init__(self, width, slope, features):
         super().__init__()
+        self.width = width
         self.first, self.second = conv(width, width), conv(width, width)
         self.activation = nn.LeakyReLU(slope)
         self.gains = nn.Conv2d(features, 2 * width, 1) if features else None
@@ -36,7 +37,8 @@ class Block(nn.Module):
     def forward(self, x, distance):
         if self.gains is None:
             return x + self.second(self.activation(self.first(x)))
-        before, after = (1 + self.gains(distance)).chunk(2, 1)
+        gains = 1 + self.gains(distance)
+        before, after = gains[:, : self.width], gains[:, self.width :]  # `chunk` would ask the graph for its shape
         return x + self.second(self.activation(self.first(x * before) * after))
 
 

@@ -133,7 +133,7 @@ def real_pair(rows):
     ahead = {rival: whole["network_psnr"] - whole[f"{rival}_psnr"] for rival in ("rl", "rl-fitted")}
     words = f"""F-actin by total reflection and by structured illumination (BioSR, Qiao et al. 2021, as carried by qiqi-lu/kernel-learning-deconvolution), never used for training or choosing. Its optics are like the training's, not
 known to be the same. rl: Richardson–Lucy with the spread function of theory, its number of iterations chosen with the answer known; rl-fitted: with the Gaussian that is best besides, its answer known too (σ {1000 * whole["spread_um"]:g} nm: the photograph is that blurred). The goal is to beat both;
-the network is {ahead["rl"]:+.2f} and {ahead["rl-fitted"]:+.2f} dB ahead of them on the whole picture."""
+against the first the network stands at {ahead["rl"]:+.2f} dB, against the second at {ahead["rl-fitted"]:+.2f} dB on the whole picture."""
     return optional("A real pair", [{key: value for key, value in row.items() if key != "spread_um"} for row in rows], words)
 
 

@@ -1,13 +1,12 @@
 """Package a trained network: model.onnx, test tensors and a BioImage.IO 0.5 description."""
 
 import json
-import warnings
 from pathlib import Path
 
 import torch
 
 from .. import normalisation, pool, real, statistics
-from ..package import OPSET, bits, head, put, put_description, read_description, save_array, sha256
+from ..package import OPSET, bits, head, put, put_description, read_description, save_array, sha256, write_graph
 from ..resample import NAME as RESAMPLING
 from . import batches, checks, simulate, teach, variants
 
@@ -27,12 +26,7 @@ CITE = {
 def to_onnx(network, path):
     """Export with free batch, height and width, and names that the description uses."""
     free = {0: "batch", 2: "y", 3: "x"}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network, torch.zeros(1, 1, 128, 128), path, opset_version=OPSET, do_constant_folding=True,
-            input_names=["raw"], output_names=["restored"], dynamic_axes={"raw": free, "restored": free},
-        )  # fmt: skip
+    write_graph(network, torch.zeros(1, 1, 128, 128), path, input_names=["raw"], output_names=["restored"], dynamic_axes={"raw": free, "restored": free})
 
 
 def test_tensors(config, network):
