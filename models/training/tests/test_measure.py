@@ -53,7 +53,7 @@ class Evaluation(unittest.TestCase):
         self.assertEqual(results.read(folder / "out")["bars"], again["bars"])
 
         described = (folder / "out" / "rdf.yaml").read_text(encoding="utf-8")
-        describe.tell_flux(folder / "out", [{"photons": 500, "slope": 3.0}])
+        describe.tell(folder / "out", config, [{"photons": 500, "slope": 3.0}])
         with mock.patch.object(results, "__version__", "99.0"):
             anew = measure.run(config, None, folder / "out", report=small.silent)
         self.assertEqual({**anew["tables"], "time": 0}, {**found["tables"], "time": 0}, "of the package alone, whose checkpoint is lost")

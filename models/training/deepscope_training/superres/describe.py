@@ -60,10 +60,23 @@ def told(flux):
     return [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in flux]
 
 
-def tell_flux(out, flux):
-    """Let the package in `out`, whose checkpoint nobody has any more, tell the flux slopes that were measured anew: the application reads them in its description."""
+def lenses(config):
+    """What either microscope of the training is, and within what depth light decays that is totally reflected."""
+    shown = {}
+    for which in ("input", "target"):
+        lens = getattr(config.optics, which)
+        scanned = {"spot_um": lens.spot, "pinhole_airy_units": lens.pinhole, "excitation_over_emission": lens.stokes}
+        depleted = {"depleted_spot_um": lens.fwhm, "residual": lens.residual}
+        shown[which] = {"modality": lens.modality, "na": lens.na, "pixel_um": lens.pixel}
+        shown[which] |= {"confocal": scanned, "sted": {**scanned, **depleted}}.get(lens.modality, {})
+    return {**shown, **({"evanescent_decay_um": list(config.data.penetration)} if config.data.penetration else {})}
+
+
+def tell(out, config, flux):
+    """Let the package in `out`, whose checkpoint nobody has any more, tell its lenses and the flux slopes that were measured anew: the application reads these in its description."""
     description = read_description(out)
-    description["config"]["deepscope"]["intensity"]["flux"] = told(flux)
+    own = description["config"]["deepscope"]
+    own["optics"], own["intensity"]["flux"] = lenses(config), told(flux)
     put_description(out, description)
 
 
@@ -123,6 +136,7 @@ def describe(config, state, network, out, flux, shipped):
                 "pixel_size_um": optics.target.pixel,
                 "source_pixel_size_um": optics.input.pixel,
                 "numerical_aperture": {"input": optics.input.na, "target": optics.target.na, **({"on_grid": list(optics.native_na)} if optics.native_na else {})},
+                "optics": lenses(config),
                 "immersion": words.sample,
                 "sample_index": optics.index,
                 "wavelengths_um": list(optics.wavelengths),

@@ -162,7 +162,7 @@ def run(config, work, out, report=print):
     learned = {key: state["config"]["data"].get(key, [0.0, 0.0]) for key in ("off_focus", "slip")}
     more = {"shipped": shipped, "learned": learned, "resolution_um": points.resolution(config)}
     if work is None:
-        describe.tell_flux(out, tables["flux"])
+        describe.tell(out, config, tables["flux"])
     return results.conclude(config, bars_of, card.write, tables, out, report, state, network, **more)
 
 
