@@ -339,6 +339,9 @@ class Measurement(unittest.TestCase):
         self.assertIn("| +1.00 | input |", card.gains(rows))
         self.assertEqual(card.measured([{"distance_um": 0, "specimen": "dust", "cases": 200}]), "200")
         self.assertIn("2 (200 are wanted", card.measured(rows))
+        surfaces = [{"surface": "tilted", "input_db": 20.0, "network_db": 19.999}, {"surface": "curved", "input_db": 20.0, "network_db": 18.0}]
+        self.assertTrue(card.beside_input(surfaces).endswith(": curved (by 2.00 dB)."))
+        self.assertTrue(card.beside_input(surfaces[:1]).endswith("on none."))
 
     def test_another_map_of_distances_costs_what_the_plane_there_is_unlike_the_wanted_one(self):
         """A network that gives every plane as it is, a little noise apart, and is asked once for each photograph."""

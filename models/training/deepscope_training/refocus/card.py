@@ -51,8 +51,9 @@ def others(rows):
 
 def beside_input(rows):
     """On which surfaces the network is further from the truth than the untouched picture."""
-    worse = [f"{row['surface']} ({row['network_db'] - row['input_db']:+.2f} dB)" for row in rows if row["network_db"] < row["input_db"]]
-    return f"Further from the truth than the untouched picture: {', '.join(worse)}." if worse else "Nearer to the truth than the untouched picture on each."
+    behind = {row["surface"]: row["input_db"] - row["network_db"] for row in rows}
+    worse = [f"{surface} (by {by:.2f} dB)" for surface, by in behind.items() if by >= 0.01]
+    return f"Further from the truth than the untouched picture: {', '.join(worse)}." if worse else "Further from the truth than the untouched picture on none."
 
 
 def figure(config, network, named, path):
