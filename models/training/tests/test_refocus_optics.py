@@ -1,4 +1,4 @@
-"""Scans through focus, confocal sections, and specimens in depth."""
+"""Scans through focus, confocal sections, specimens in depth, and deconvolution."""
 
 import math
 import unittest
@@ -6,8 +6,8 @@ import unittest
 import numpy as np
 import torch
 
-from deepscope_training import optics, tissue
-from deepscope_training.refocus import fields, heldout, observe, scan
+from deepscope_training import metrics, optics, tissue
+from deepscope_training.refocus import baselines, fields, heldout, observe, scan
 from deepscope_training.scene import Scene
 
 from . import small_refocus
@@ -141,6 +141,43 @@ class Photographs(unittest.TestCase):
         flat = torch.full((64, 64), 0.5)
         image = observe.photograph(config, flat, 2000, torch.Generator().manual_seed(1))
         self.assertAlmostEqual(float(image.mean() / observe.truth(config, flat, 2000).mean()), 1, delta=0.003)
+
+
+class Deconvolution(unittest.TestCase):
+    def setUp(self):
+        self.optics = baselines.Optics(small_refocus.config().optics, "widefield", 0.525, 0.08, 32)
+        self.specimen = torch.zeros(1, self.optics.size, self.optics.size)
+        self.specimen[0, self.optics.size // 2, self.optics.size // 2] = 5000
+
+    def test_in_the_plane_it_brings_a_bead_back(self):
+        blurred = baselines.crop(self.optics.filter(self.specimen, self.optics.at(2.0))).clamp(min=0) + 1
+        target = baselines.crop(self.optics.filter(self.specimen, self.optics.at(0.0)))[0]
+        *_, (count, found) = baselines.in_the_plane(self.optics, blurred, 0.0, 2.0, [30])
+        self.assertEqual(count, 30)
+        self.assertGreater(metrics.compare(found[0], target, 4)["psnr"], metrics.compare(blurred[0], target, 4)["psnr"] + 6)
+
+    def test_in_the_volume_it_explains_the_image(self):
+        seen = baselines.crop(self.optics.filter(self.specimen, self.optics.at(0.0))).clamp(min=0) + 1
+        (_, early), (_, late) = baselines.in_the_volume(self.optics, seen, 0.0, [0.0, 5.0], [1, 15])
+        self.assertGreater(metrics.compare(late[0.0][0], seen[0], 4)["psnr"], metrics.compare(early[0.0][0], seen[0], 4)["psnr"] + 3)
+        self.assertLess(float(late[5.0].max()), float(late[0.0].max()))
+
+    def test_what_is_found_is_seen_as_the_confocal_would_where_that_is_asked_for(self):
+        """The same as the scan of the same specimen shows; a bead 5 µm away hardly at all, of which the objective gathers all light."""
+        asked = small_refocus.config().optics
+        confocal = baselines.Optics(asked, "confocal", 0.525, 0.08, 32)
+        self.specimen += 1
+        widefield, sectioned = scan.scan(confocal.field, self.specimen, [2.0], [0.0, -4.0, -12.0], asked, 0.525, 0.08)
+        for distance, wide, thin in zip((2.0, 6.0, 14.0), widefield, sectioned):
+            torch.testing.assert_close(self.optics.filter(self.specimen, self.optics.wanted(distance))[0], wide, rtol=0, atol=1e-3)
+            torch.testing.assert_close(confocal.filter(self.specimen, confocal.wanted(distance))[0], thin, rtol=0, atol=1e-3)
+        seen = baselines.crop(self.optics.filter(self.specimen, self.optics.at(0.0))).clamp(min=0)
+        [(_, plane)] = baselines.in_the_plane(confocal, seen, 0.0, 0.0, [15])
+        [(_, volume)] = baselines.in_the_volume(confocal, seen, 0.0, [0.0, 5.0], [15])
+        target = baselines.crop(confocal.filter(self.specimen, confocal.wanted(0.0)))[0]
+        for picture in (plane, volume[0.0]):
+            self.assertGreater(metrics.compare(picture[0], target, 4)["psnr"], metrics.compare(seen[0], target, 4)["psnr"])
+        self.assertLess(float(volume[5.0].max() - volume[5.0].median()), 0.1 * float(volume[0.0].max() - volume[0.0].median()))
 
 
 if __name__ == "__main__":
