@@ -21,10 +21,11 @@ class Evaluation(unittest.TestCase):
     def test_metrics_and_card_say_the_same(self):
         folder = small.scratch(self)
         config = small.config_with(families=["rings", "meshes"], iterations=[1, 2])
+        config = dataclasses.replace(config, data=dataclasses.replace(config.data, blur=[0.0, 0.2]))
         pool.fill(config, folder / "pool", report=small.silent)
         with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):
             describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
-        never_apart = dataclasses.replace(config, seed=5, data=dataclasses.replace(config.data, slip=[0.0, 0.0]))
+        never_apart = dataclasses.replace(config, seed=5, data=dataclasses.replace(config.data, slip=[0.0, 0.0], blur=[0.0, 0.1]))
         train.run(never_apart, folder / "work", folder / "pool", steps=2, grow=False, report=small.silent)
         with self.assertRaisesRegex(TrainingError, "There is no pool in .*--pool"):
             describe.run(config, folder / "work", folder / "another", folder / "elsewhere", report=small.silent)
@@ -44,6 +45,7 @@ class Evaluation(unittest.TestCase):
         self.assertIn("## Thin specimens off focus", card)
         self.assertIn("## The input focused apart", card)
         self.assertIn("the target in focus; none was so in this network's training", card)
+        self.assertIn("with σ 0.2 µm, the target as ever, as up to 0.1 µm in training", card)
         self.assertIn("steps in 0.", card)
         self.assertIn(", seed 5", card, "the seed that the checkpoint learned with")
         self.assertTrue((folder / "out" / "figure-heldout.png").stat().st_size > 1000)

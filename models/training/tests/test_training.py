@@ -18,8 +18,10 @@ import yaml
 from scipy import ndimage
 
 from deepscope_training import __main__ as command, camera, config as configuration, kinds, metrics, package, pool, superres, train
-from deepscope_training.superres import batches, simulate
 from deepscope_training.errors import TrainingError, only_one
+from deepscope_training.modalities import Blurred, Confocal
+from deepscope_training.optics import Field
+from deepscope_training.superres import batches, simulate
 
 from . import small
 
@@ -249,6 +251,26 @@ class Batches(unittest.TestCase):
         fine = [[(v := made["low"]) - ndimage.gaussian_filter(v, 1.0) for made in pair] for pair in pairs]
         shares = [[f.std() / made["low"].std() for f, made in zip(*of)] for of in zip(fine, pairs)]
         self.assertLess(np.mean([first / second for first, second in shares]), 0.9)
+
+    def test_a_lens_that_spreads_light_further_blurs_the_input_alone(self):
+        """Variances of a convolution add: of the light of one point, seen by a confocal (whose variance is finite), the second moment along x grows by σ²."""
+        grid, point = Field(512, 0.01), torch.zeros(1, 512, 512)
+        point[0, 256, 256] = 1
+        lens = Confocal(1.4, 0.01, 1.518, 0.29, 1.0, 0.955)
+        widths = []
+        for seen_by in (lens, Blurred(lens, 0.08)):
+            across = grid.see(point, [0.0], seen_by, 0.67, 0.0, 0.0).sum(0).double().numpy()
+            x = (np.arange(512) + 0.5) * 0.01
+            mean = (across * x).sum() / across.sum()
+            widths.append((across * (x - mean) ** 2).sum() / across.sum())
+        self.assertAlmostEqual(widths[1] - widths[0], 0.08**2, delta=0.05 * 0.08**2)
+        config = small.config()
+        made = [simulate.make(dataclasses.replace(config, data=dataclasses.replace(config.data, blur=[s, s], native=0.0, empty=0.0)), 5, {}) for s in (0.0, 0.3)]
+        self.assertGreater(metrics.correlation(made[0]["high"], made[1]["high"]), 0.999, "the target as it was, up to the scale that both share")
+        fine = [np.std(m["low"] - ndimage.gaussian_filter(m["low"], 1.0)) / np.std(m["low"]) for m in made]
+        self.assertLess(fine[1], 0.9 * fine[0])
+        drawn = [simulate.blur(dataclasses.replace(config, data=dataclasses.replace(config.data, blur=[0.02, 0.08])), index) for index in range(100)]
+        self.assertTrue(0.02 <= min(drawn) < 0.03 and 0.07 < max(drawn) <= 0.08)
 
     def test_input_and_target_have_the_same_ground_and_brightness(self):
         config = small.config()

@@ -81,6 +81,8 @@ def made_for(config):
     )
     if data.penetration:
         text += f"; light that decays within {data.penetration[0]}–{data.penetration[1]} µm of the coverslip"
+    if data.blur[1] > 0:
+        text += f"; light that the input's lens spreads further than theory says, by a Gaussian with σ {data.blur[0]}–{data.blur[1]} µm"
     if optics.native_na:
         text += f"; images already on the {optics.target.pixel} µm grid from\nNA {optics.native_na[0]}–{optics.native_na[1]}"
     text += ". Outside of these ranges nothing is promised."
@@ -105,13 +107,15 @@ OFF_FOCUS = """Specimens of the training's families in one plane, the focus anyw
 at the same focus, blurred; how far from focus the input was taken can hardly be told from it. Richardson–Lucy has its best for each field, its answer known, which here tells it the focus. In no bar."""
 SLIP = """Two objectives are focused one after the other, and the one of lower aperture tells less well where. Specimens of the training's families in one plane, the input focused anywhere within {reach} µm
 of it, the target in focus{learned}. Richardson–Lucy has its best for each field, its answer known, with the spread function in focus. In no bar."""
+BLUR = """A real lens spreads light further than scalar theory says. Specimens of the training's families, the input's light spread further by a Gaussian with σ {reach} µm, the target as ever{learned}. Richardson–Lucy
+has theory's spread function and its best for each field, its answer known. In no bar."""
 
 
-def out_of_focus(title, rows, words, of_what, reach, share):
-    """The section on specimens out of focus by up to `reach` µm, where they were measured; share: of the training's fields `of_what` that were so, by the checkpoint."""
+def shifted(title, rows, words, reach, learned):
+    """The section on specimens that another microscope, or one focused otherwise by up to `reach` µm, would show, where they were measured; learned: what of the training was so, by the checkpoint, or nothing."""
     if not rows:
         return ""
-    learned = f", as a share of {share:g} of {of_what} in training" if share else "; none was so in this network's training"
+    learned = f", as {learned} in training" if learned else "; none was so in this network's training"
     return f"""## {title}
 
 {words.format(reach=reach, learned=learned)}
@@ -164,7 +168,8 @@ def reconstruction(rows):
 def write(config, result, out):
     """CARD.md into the package folder `out`, from what metrics.json holds."""
     optics, evaluation, tables, words = config.optics, config.evaluation, result["tables"], config.words
-    learned = {"off_focus": config.data.off_focus, "slip": config.data.slip, **result.get("learned", {})}
+    learned = {"off_focus": config.data.off_focus, "slip": config.data.slip, "blur": [0.0, 0.0], **result.get("learned", {})}
+    (off_focus, _), (slip, _), blur = (learned[key] for key in ("off_focus", "slip", "blur"))
     sources = "\n".join(f"- {name}: {licence}" for name, licence in real.TRAINING.items())
     text = f"""# {config.name} {result['version']}
 
@@ -227,7 +232,9 @@ SSIM
 
 {comparison(tables['seen'], 'ssim', 3)}
 
-{out_of_focus("Thin specimens off focus", tables.get("off_focus"), OFF_FOCUS, "the thin ones", config.data.off_focus[1], learned["off_focus"][0])}{out_of_focus("The input focused apart", tables.get("slip"), SLIP, "all that are not off focus", config.data.slip[1], learned["slip"][0])}## Real structure
+{shifted("Thin specimens off focus", tables.get("off_focus"), OFF_FOCUS, config.data.off_focus[1], off_focus and f"a share of {off_focus:g} of the thin ones")}{shifted(
+        "The input focused apart", tables.get("slip"), SLIP, config.data.slip[1], slip and f"a share of {slip:g} of all that are not off focus"
+    )}{shifted("A lens that spreads light further", tables.get("blur"), BLUR, config.data.blur[1], blur[1] and f"up to {blur[1]:g} µm")}## Real structure
 
 The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 

@@ -62,6 +62,7 @@ class Data:
     thin_focus: float = 0.25
     off_focus: list = field(default_factory=lambda: [0.0, 0.0])  # share of thin fields whose focus lies anywhere within so many µm
     slip: list = field(default_factory=lambda: [0.0, 0.0])  # share of the other fields whose input is focused anywhere within so many µm of the target's focus
+    blur: list = field(default_factory=lambda: [0.0, 0.0])  # µm: the input's light is spread further than theory says, by a Gaussian of a standard deviation between these two
     magnify: list = field(default_factory=lambda: [1.0, 1.0])
     penetration: list = field(default_factory=list)
 

@@ -61,7 +61,8 @@ def told(flux):
 
 
 def lenses(config):
-    """What either microscope of the training is, and within what depth light decays that is totally reflected."""
+    """What either microscope of the training is (`blur_um`: the Gaussians by which its light is spread further than theory says, their least and largest standard deviation), and within what
+    depth light decays that is totally reflected."""
     shown = {}
     for which in ("input", "target"):
         lens = getattr(config.optics, which)
@@ -69,6 +70,8 @@ def lenses(config):
         depleted = {"depleted_spot_um": lens.fwhm, "residual": lens.residual}
         shown[which] = {"modality": lens.modality, "na": lens.na, "pixel_um": lens.pixel}
         shown[which] |= {"confocal": scanned, "sted": {**scanned, **depleted}}.get(lens.modality, {})
+    if config.data.blur[1] > 0:
+        shown["input"]["blur_um"] = list(config.data.blur)
     return {**shown, **({"evanescent_decay_um": list(config.data.penetration)} if config.data.penetration else {})}
 
 

@@ -62,7 +62,7 @@ def seen(config, count, first=FIRST_FRESH, **data):
     """`count` fresh pairs made like the training's, on the camera's own grid, at the evaluation's wavelength, aberration and size, input and target in focus unless `data`
     says otherwise: what else of the configuration's section replaces its own. first: number of the first in the seed's sequence."""
     evaluation = config.evaluation
-    focused = {"native": 0.0, "empty": 0.0, "off_focus": [0.0, 0.0], "slip": [0.0, 0.0], "field": evaluation.field}
+    focused = {"native": 0.0, "empty": 0.0, "off_focus": [0.0, 0.0], "slip": [0.0, 0.0], "blur": [0.0, 0.0], "field": evaluation.field}
     settings = dataclasses.replace(
         config,
         optics=dataclasses.replace(config.optics, wavelengths=[evaluation.wavelength], spherical=[evaluation.spherical] * 2),

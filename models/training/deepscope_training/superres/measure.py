@@ -70,6 +70,12 @@ def table(config, network, named, report):
     return rows, answers
 
 
+def spread_further(config, network, report):
+    """Rows for specimens whose input's light is spread further than theory says, as far as `blur` of the configuration's data goes; none where the training has no such."""
+    widest = config.data.blur[1]
+    return table(config, network, {"spread further": (fields.seen(config, config.evaluation.fields, blur=[widest, widest]), None)}, report)[0] if widest > 0 else []
+
+
 def out_of_focus(config, network, key, report):
     """Rows for specimens in one plane that are all out of focus as `key` of the configuration's data says (`off_focus`, `slip`); none where the training has no such."""
     share, reach = getattr(config.data, key)
@@ -144,6 +150,7 @@ def run(config, work, out, report=print):
         "seen": seen,
         "off_focus": out_of_focus(config, network, "off_focus", report),
         "slip": out_of_focus(config, network, "slip", report),
+        "blur": spread_further(config, network, report),
         "real": table(config, network, real_pairs, report)[0],
         "variants": compared,
         "beads": checks.beads(config, network),
@@ -159,7 +166,7 @@ def run(config, work, out, report=print):
         "reconstruction": reconstruction.table(config, network),
     }
     card.figure(config, network, {name: pairs for name, (pairs, _) in named.items()}, out / "figure-heldout.png")
-    learned = {key: state["config"]["data"].get(key, [0.0, 0.0]) for key in ("off_focus", "slip")}
+    learned = {key: state["config"]["data"].get(key, [0.0, 0.0]) for key in ("off_focus", "slip", "blur")}
     more = {"shipped": shipped, "learned": learned, "resolution_um": points.resolution(config)}
     if work is None:
         describe.tell(out, config, tables["flux"])

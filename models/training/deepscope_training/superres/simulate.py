@@ -8,7 +8,7 @@ import torch
 
 from .. import real
 from ..optics import Field, Objective
-from ..modalities import evanescent
+from ..modalities import Blurred, evanescent
 from ..scene import Scene, noise_field
 from ..specimens import FAMILIES, log_uniform
 
@@ -43,6 +43,11 @@ def slip(config, index):
     return float(rng.uniform(-most, most)) if rng.random() < share else 0.0
 
 
+def blur(config, index):
+    """By what Gaussian the input's light is spread further than theory says: its standard deviation, µm."""
+    return float(np.random.default_rng((config.seed, 9, index)).uniform(*config.data.blur))
+
+
 def make(config, index, images, field=None):
     """Field number `index` of this configuration's seed: a dictionary of arrays."""
     rng = np.random.default_rng((config.seed, 1, index))
@@ -70,6 +75,8 @@ def make(config, index, images, field=None):
     lens, target = optics.objective("input"), optics.objective("target")
     if native:
         lens = Objective(float(rng.uniform(*optics.native_na)), target.pixel, optics.index)
+    if data.blur[1] > 0:
+        lens = Blurred(lens, blur(config, index))
     used = np.flatnonzero(scene.planes.max((1, 2)) > 0)
     spectra = torch.fft.rfft2(torch.from_numpy(scene.planes[used])) if len(used) else torch.zeros(1, size, size // 2 + 1, dtype=torch.complex64)
     heights = heights[used] if len(used) else [0.0]
