@@ -12,6 +12,7 @@ from .package import put, read_description
 
 SPEED = {256: 60, 512: 200}  # pixels a side: most milliseconds on two cores
 LARGEST = 8  # MiB
+COST = ("mib", *(f"ms-{pixels}" for pixels in SPEED))  # bars that follow from the architecture, not from the weights
 
 
 class Bars(list):
@@ -87,8 +88,8 @@ def again(config, bars_of, card, out, report, **tables):
 
 
 def beside(config, out, other, report=print):
-    """Lay the bars of another training of the same network beside those of the package in `out`, until it is replaced by another; other: the folder that it was exported to and measured in, with another
-    seed, on the same specimens."""
+    """Lay the bars of another training of the same network, but for its cost, beside those of the package in `out`, until it is replaced by another; other: the folder that it was exported to and measured
+    in, with another seed, on the same specimens."""
     result, second = read(out), read(other)
     if second["package"] != result["package"]:
         raise TrainingError(f"{other} is a {second['package']}, not a {result['package']}.")
@@ -96,13 +97,13 @@ def beside(config, out, other, report=print):
         raise TrainingError(f"{other} has the seed of {out}, {result['training']['seed']}: it says nothing of another one.")
     if counted(second["tables"]) != counted(result["tables"]):
         raise TrainingError(f"{other} was measured on other numbers of specimens than {out}; measure both alike (--fields).")
-    result["second"] = {key: second[key] for key in ("training", "bars")}
+    result["second"] = {"training": second["training"], "bars": [bar for bar in second["bars"] if bar["name"] not in COST]}
     return write(config, kinds.of(config).card.write, result, out, report)
 
 
 def counted(tables):
     """How many specimens the rows of each table were measured on, where they say so."""
-    lists = {name: rows for name, rows in tables.items() if isinstance(rows, list) and name not in ("variants", "designs")}
+    lists = {name: rows for name, rows in tables.items() if rows and isinstance(rows, list) and name not in ("variants", "designs")}
     return {name: [row[key] for row in rows for key in ("fields", "cases", "cells", "beads", "pairs") if key in row] for name, rows in lists.items()}
 
 
