@@ -1,22 +1,17 @@
-import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Prediction, PredictRequest } from '#main/inference/inference.ts'
 import { type RunningInference, startInference } from '#main/inference/process.ts'
 import type { InferenceState } from '#shared/api.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
+import { softwareVulkan, useSoftwareVulkan } from '#test/helpers/software-vulkan.ts'
 import { caseFolder, withoutNormalisation, writePackage } from './packages.ts'
 
 /** Tests of other files and a training may share the machine. */
 vi.setConfig({ testTimeout: 60_000 })
-
-/** Chromium brings a Vulkan driver that needs no graphics processor. */
-const softwareVulkan = ['/usr/lib/chromium', '/usr/lib64/chromium-browser', '/opt/google/chrome']
-  .map((place) => join(place, 'vk_swiftshader_icd.json'))
-  .find((path) => existsSync(path))
 
 let worker: Bundle
 let folder: string
@@ -291,9 +286,7 @@ describe('the process', () => {
   test.skipIf(softwareVulkan === undefined)(
     'WebGPU, here on a software driver, is proved against the CPU and computes the same',
     async () => {
-      vi.stubEnv('VK_ICD_FILENAMES', softwareVulkan)
-      // Chromium brings the loader, too, which not every machine has.
-      vi.stubEnv('LD_LIBRARY_PATH', [dirname(softwareVulkan ?? ''), process.env.LD_LIBRARY_PATH].filter(Boolean).join(':'))
+      useSoftwareVulkan()
       try {
         const [gpu, cpu] = [start({ provider: 'webgpu' }), start()]
         await until(gpu, ({ status }) => status === 'ready', 20_000)
