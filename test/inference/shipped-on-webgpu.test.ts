@@ -7,7 +7,7 @@ import { rootFolder } from '#main/processes.ts'
 import { type Bundle, bundle } from '#test/helpers/bundle.ts'
 import { softwareVulkan, useSoftwareVulkan } from '#test/helpers/software-vulkan.ts'
 
-vi.setConfig({ testTimeout: 180_000, hookTimeout: 60_000 })
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 })
 
 const models = join(rootFolder, 'models')
 const names = readdirSync(models, { withFileTypes: true })
@@ -21,7 +21,7 @@ describe.skipIf(softwareVulkan === undefined)('on WebGPU', () => {
   beforeAll(async () => {
     useSoftwareVulkan()
     worker = await bundle('src-main/inference/worker.ts')
-    inference = startInference({ modelsFolders: [models], provider: 'webgpu', entry: worker.path, watchdogMs: 180_000 })
+    inference = startInference({ modelsFolders: [models], provider: 'webgpu', entry: worker.path, watchdogMs: 300_000 })
   })
   afterAll(async () => {
     vi.unstubAllEnvs()

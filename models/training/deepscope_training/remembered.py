@@ -17,7 +17,7 @@ import numpy as np
 import scipy
 import torch
 
-UNCONCERNED = ("fields", "families")  # settings of an evaluation that say which photographs there are, not what becomes of one
+UNCONCERNED = ("fields", "families", "blur")  # settings of an evaluation that say which photographs there are, not what becomes of one
 
 place = {"folder": None}
 

@@ -20,8 +20,7 @@ from . import small
 class Evaluation(unittest.TestCase):
     def test_metrics_and_card_say_the_same(self):
         folder = small.scratch(self)
-        config = small.config_with(families=["rings", "meshes"], iterations=[1, 2])
-        config = dataclasses.replace(config, data=dataclasses.replace(config.data, blur=[0.0, 0.2]))
+        config = small.config_with(families=["rings", "meshes"], iterations=[1, 2], blur=0.2)
         pool.fill(config, folder / "pool", report=small.silent)
         with self.assertRaisesRegex(TrainingError, "There is no checkpoint"):
             describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)

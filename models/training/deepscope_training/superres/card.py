@@ -234,7 +234,7 @@ SSIM
 
 {shifted("Thin specimens off focus", tables.get("off_focus"), OFF_FOCUS, config.data.off_focus[1], off_focus and f"a share of {off_focus:g} of the thin ones")}{shifted(
         "The input focused apart", tables.get("slip"), SLIP, config.data.slip[1], slip and f"a share of {slip:g} of all that are not off focus"
-    )}{shifted("A lens that spreads light further", tables.get("blur"), BLUR, config.data.blur[1], blur[1] and f"up to {blur[1]:g} µm")}## Real structure
+    )}{shifted("A lens that spreads light further", tables.get("blur"), BLUR, evaluation.blur, blur[1] and f"up to {blur[1]:g} µm")}## Real structure
 
 The endothelial cell of `superres/bpae` ({real.HELD_OUT['superres/bpae']}), never trained on, as a flat specimen in focus at {optics.target.pixel / OVERSAMPLING:g} µm a pixel, blurred by the physics.
 

@@ -128,6 +128,7 @@ class Evaluation:
     families: list
     beads: Beads
     magnify: float = 1.0
+    blur: float = 0.0  # µm: above 0, also measured where the input's light is spread further than theory says, by such a Gaussian
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,9 +71,9 @@ def table(config, network, named, report):
 
 
 def spread_further(config, network, report):
-    """Rows for specimens whose input's light is spread further than theory says, as far as `blur` of the configuration's data goes; none where the training has no such."""
-    widest = config.data.blur[1]
-    return table(config, network, {"spread further": (fields.seen(config, config.evaluation.fields, blur=[widest, widest]), None)}, report)[0] if widest > 0 else []
+    """Rows for specimens whose input's light is spread further than theory says, by `blur` of the configuration's evaluation; none where it is 0."""
+    evaluation = config.evaluation
+    return table(config, network, {"spread further": (fields.seen(config, evaluation.fields, blur=[evaluation.blur] * 2), None)}, report)[0] if evaluation.blur > 0 else []
 
 
 def out_of_focus(config, network, key, report):
