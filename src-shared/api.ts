@@ -100,6 +100,20 @@ export const liveStateSchema = z.object({
 })
 export type LiveState = z.infer<typeof liveStateSchema>
 
+/** Before anything runs. */
+export const stoppedLive: LiveState = {
+  running: false,
+  enhance: false,
+  model: null,
+  cameraFps: 0,
+  inferenceFps: 0,
+  inferenceMegapixels: 0,
+  inferenceDropped: 0,
+  cameraDropped: 0,
+  latencyMs: null,
+  problem: null,
+}
+
 export const inferenceStateSchema = z.object({
   status: z.enum(['stopped', 'starting', 'ready', 'restarting', 'failed']),
   provider: z.string().nullable(),

@@ -5,7 +5,7 @@
  *   stopped ──start()──▶ running ──stop() / camera problem──▶ stopped
  *                          │ setEnhance(true): one frame in the network, one waiting
  */
-import type { LiveState, Provenance } from '#shared/api.ts'
+import { type LiveState, type Provenance, stoppedLive } from '#shared/api.ts'
 import { Disposer } from '#shared/dispose.ts'
 import { Cell, Emitter, type ReadonlyCell, type Unsubscribe } from '#shared/emitter.ts'
 import { isAbort, messageOf } from '#shared/errors.ts'
@@ -27,21 +27,8 @@ const easing = 0.25
 /** A failed model is tried again after this pause, so a restarting inference process is not flooded. */
 const retryMs = 250
 
-const stopped: LiveState = {
-  running: false,
-  enhance: false,
-  model: null,
-  cameraFps: 0,
-  inferenceFps: 0,
-  inferenceMegapixels: 0,
-  inferenceDropped: 0,
-  cameraDropped: 0,
-  latencyMs: null,
-  problem: null,
-}
-
 export class LiveView implements AsyncDisposable {
-  readonly #state = new Cell<LiveState>(stopped)
+  readonly #state = new Cell<LiveState>(stoppedLive)
   readonly #frames = new Emitter<Frame>()
   readonly #enhancedFrames = new Emitter<EnhancedFrame>()
   readonly #cameraRate = new Rate()

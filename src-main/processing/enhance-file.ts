@@ -21,10 +21,11 @@ import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { judgePlane } from './judge-plane.ts'
 import { locateFile } from './locate-file.ts'
-import { beside, freeName, stem } from './output-names.ts'
+import { freeName, stem } from './output-names.ts'
 import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { noSurfaces, refocusFile } from './refocus-file.ts'
+import { measuringShare, stackNormalisations } from './stack-normalisations.ts'
 import { type Done, doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
@@ -103,9 +104,6 @@ export interface EnhanceParts {
   readonly judge: Judge & AnswerJudge
 }
 
-/** Share of the progress that reading a stack for its normalisation takes. */
-const measuringShare = 0.1
-
 /**
  * Enhances every plane with one normalisation for each channel's stack. The output appears under its name only when it is whole; nothing
  * is overwritten. Rejects with DatasetInvalid, ModelInvalid, ModelFailed, OutOfMemory, OutOfRange, StorageFull, StorageRefused or AbortError.
@@ -160,7 +158,8 @@ async function enhancePlanes(
   if (await isLarge(work)) return await enhanceLarge(work, output, use.inputUnits)
   const training = await inference.training(request.model)
   const judged: JudgedPlane[] = []
-  const normalisations = await measure(work)
+  // A single plane's normalisation is measured by the process that has it.
+  const normalisations = source.planes > 1 ? await stackNormalisations(work) : []
   const share = normalisations.length > 0 ? measuringShare : 0
   const report = (done: number) => request.onProgress?.(share + (1 - share) * done, doneOf(source, done))
   const words = `${source.planes > 1 ? 'Every plane' : 'The plane'} was judged${judgedPart(source)}`
@@ -189,10 +188,9 @@ async function enhancePlanes(
     await writer?.[Symbol.asyncDispose]()
   }
   const { before, after, prediction } = first
-  const table = source.planes > 1 ? beside(output, '-trust.csv') : null
-  if (table) await writeTrustTable(table, judged)
-  const preview = request.preview ? beside(output, '.png') : null
-  if (preview) await writePreview(preview, { before, after, inputUnits: use.inputUnits, width: prediction.width, name, prediction })
+  const table = await writeTrustTable(output, judged)
+  const sides = { before, after, inputUnits: use.inputUnits, width: prediction.width, name, prediction }
+  const preview = request.preview ? await writePreview(output, sides) : null
   return {
     output,
     others: [],
@@ -232,7 +230,6 @@ async function* predictions(
   const { model, signal } = request
   const size = { width, height, pixelSizeUm }
   const ask = { model, ...size, priority: 'batch' } as const
-  // A single plane's normalisation is measured by the process that has it.
   if (normalisations.length === 0) {
     const data = await source.readPlane(0, signal)
     yield { plane: 0, data, prediction: await inference.predict({ ...ask, data, onProgress: report }, signal) }
@@ -253,25 +250,4 @@ async function* predictions(
     )
     for (const [index, prediction] of found.entries()) yield { plane: first + index, data: group[index] as Pixels, prediction }
   }
-}
-
-/** One normalisation for each channel's planes; none for a single plane, which the network's process measures by itself. */
-async function measure({ request, source, pixelSizeUm, inference }: Work): Promise<Normalisation[]> {
-  const { width, height, sizeC } = source
-  if (source.planes === 1) return []
-  const planes = source.planes / sizeC
-  const found: Normalisation[] = []
-  for (let channel = 0; channel < sizeC; channel++) {
-    const series = {
-      model: request.model,
-      width,
-      height,
-      planes,
-      pixelSizeUm,
-      read: (plane: number) => source.readPlane(plane * sizeC + channel, request.signal),
-      onProgress: (fraction: number) => request.onProgress?.((measuringShare * (channel + fraction)) / sizeC, doneOf(source, 0)),
-    }
-    found.push(await inference.normalisationOf(series, request.signal))
-  }
-  return found
 }

@@ -10,16 +10,15 @@ import type { OmeTiffWriter, PlaneWriter } from '../storage/tiff/writer.ts'
 import type { EnhanceResult } from './enhance-file.ts'
 import { createWriter, type Work, warningsOf } from './enhanced-writer.ts'
 import { type JudgedWindow, judgePlane, middleWindow, windowOf } from './judge-plane.ts'
-import { beside } from './output-names.ts'
 import { largestLook, type Picture } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { Reducer } from './reducer.ts'
+import { measuringShare, stackNormalisations } from './stack-normalisations.ts'
 import { doneOf } from './throughput.ts'
 import { gravestVerdict, type JudgedPlane, writeTrustTable } from './trust-table.ts'
 
 /** Pixels of a plane, before or after, from which on it is not held in memory: about 4096². */
 const largePlane = 2 ** 24 + 2 ** 20
-const measuringShare = 0.1
 
 /** Pixels of a plane on the network's grid, whichever is more before or after. */
 export async function isLarge({ inference, request, source, pixelSizeUm }: Work): Promise<boolean> {
@@ -36,7 +35,7 @@ export async function enhanceLarge(work: Work, output: string, inputUnits: boole
   const { width, height, planes } = source
   const bands = await inference.bandsOf(request.model, { width, height, pixelSizeUm })
   const gridHeight = bands.at(-1)?.to ?? height
-  const normalisations = await measure(work, bands)
+  const normalisations = await stackNormalisations(work, bands)
   const before = new Reducer(width, height, largestLook)
   let look: { readonly reducer: Reducer; readonly prediction: Prediction } | null = null
   let warnings: string[] = []
@@ -77,10 +76,9 @@ export async function enhanceLarge(work: Work, output: string, inputUnits: boole
   }
   const { prediction } = look
   const pictures: { before: Picture; after: Picture } = { before: before.picture, after: look.reducer.picture }
-  const table = planes > 1 ? beside(output, '-trust.csv') : null
-  if (table) await writeTrustTable(table, judged)
-  const preview = request.preview ? beside(output, '.png') : null
-  if (preview) await writePreview(preview, { ...pictures, inputUnits, width: prediction.width, name, prediction })
+  const table = await writeTrustTable(output, judged)
+  const sides = { ...pictures, inputUnits, width: prediction.width, name, prediction }
+  const preview = request.preview ? await writePreview(output, sides) : null
   return {
     output,
     others: [],
@@ -139,28 +137,4 @@ async function* predictions(
 /** The image of the next plane, and its error's scale if there is one. */
 function openPlanes(writer: OmeTiffWriter, count: number): PlaneWriter[] {
   return Array.from({ length: count }, () => writer.openPlane())
-}
-
-/** One normalisation for each channel, from all bands of all its planes. */
-async function measure({ request, source, pixelSizeUm, inference }: Work, bands: readonly Band[]): Promise<Normalisation[]> {
-  const { width, height, sizeC } = source
-  const found: Normalisation[] = []
-  for (let channel = 0; channel < sizeC; channel++) {
-    const band = (piece: number) => bands[piece % bands.length] as Band
-    const series = {
-      model: request.model,
-      width,
-      height,
-      planes: (source.planes / sizeC) * bands.length,
-      pixelSizeUm,
-      band,
-      read: (piece: number) => {
-        const { firstRow, rows } = band(piece)
-        return source.readRows(Math.floor(piece / bands.length) * sizeC + channel, firstRow, rows, request.signal)
-      },
-      onProgress: (fraction: number) => request.onProgress?.((measuringShare * (channel + fraction)) / sizeC, doneOf(source, 0)),
-    }
-    found.push(await inference.normalisationOf(series, request.signal))
-  }
-  return found
 }

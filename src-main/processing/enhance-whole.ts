@@ -14,7 +14,7 @@ import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest
 import { createResult, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { SurfaceJudge, type SurfaceTask } from './judge-surface.ts'
-import { beside, freeName, stem } from './output-names.ts'
+import { freeName, stem } from './output-names.ts'
 import { largestLook, type Picture, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { doneOf } from './throughput.ts'
@@ -74,9 +74,9 @@ export async function enhanceWhole(
   const [, , , height = 1, width = 1] = shown.dims
   const before = await reduced(picture, largestLook)
   const after: Picture = await reduced({ width, height, data: shown.data.subarray(0, width * height) }, largestLook)
-  const preview = request.preview ? beside(output, '.png') : null
   const prediction = { provenance: first.provenance, pixelSizeUm: shown.pixelSizeUm }
-  if (preview) await writePreview(preview, { before, after, inputUnits: use.inputUnits, width, name, prediction })
+  const sides = { before, after, inputUnits: use.inputUnits, width, name, prediction }
+  const preview = request.preview ? await writePreview(output, sides) : null
   const told = [...warnings, ...others.map((path) => `Another result is in ${basename(path)}.`)]
   return {
     output,

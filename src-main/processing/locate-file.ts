@@ -85,11 +85,9 @@ export async function locateFile(request: ModelledRequest, source: TiffSource, {
   const whole = evidence(first, shown) ?? first.grid
   const after = await reduced(whole, largestLook)
   const provenance = { ...first.provenance, warnings: [...warnings] }
-  const preview = request.preview ? beside(maps, '.png') : null
-  if (preview) {
-    const prediction = { provenance, pixelSizeUm: first.pixelSizeUm }
-    await writePreview(preview, { before, after, inputUnits: false, width: whole.width, name, prediction })
-  }
+  const prediction = { provenance, pixelSizeUm: first.pixelSizeUm }
+  const sides = { before, after, inputUnits: false, width: whole.width, name, prediction }
+  const preview = request.preview ? await writePreview(maps, sides) : null
   return {
     output,
     others: writer ? [maps] : [],

@@ -5,6 +5,7 @@ import sharp from 'sharp'
 import { histogramOf } from '../analysis/histogram.ts'
 import type { Prediction } from '../inference/inference.ts'
 import { storageError } from '../storage/disk.ts'
+import { beside } from './output-names.ts'
 import { type Picture, toGrey } from './picture.ts'
 
 export interface Preview {
@@ -27,12 +28,14 @@ const gap = 8
 const narrowest = 420
 const largest = 1024
 
-/** Writes the PNG under a temporary name and renames it. Rejects with StorageFull or StorageRefused. */
-export async function writePreview(path: string, preview: Preview): Promise<void> {
+/** Writes the PNG that goes with a result, under a temporary name first, and resolves to its path. Rejects with StorageFull or StorageRefused. */
+export async function writePreview(output: string, preview: Preview): Promise<string> {
+  const path = beside(output, '.png')
   const temporary = `${path}.partial`
   try {
     await writeFile(temporary, await renderPreview(preview))
     await rename(temporary, path)
+    return path
   } catch (error) {
     await rm(temporary, { force: true })
     throw await storageError(error, path, dirname(path))

@@ -14,7 +14,7 @@ import { type EnhanceParts, type EnhanceResult, judgedPart, type ModelledRequest
 import { createResult, numbered, resultChannels, sourceWarnings } from './enhanced-writer.ts'
 import { fileFacts } from './file-facts.ts'
 import { asking, SurfaceJudge, type SurfaceTask } from './judge-surface.ts'
-import { beside, freeName, stem } from './output-names.ts'
+import { freeName, stem } from './output-names.ts'
 import { largestLook, reduced } from './picture.ts'
 import { writePreview } from './preview.ts'
 import { type Refocused, refocusPlanes } from './refocus-planes.ts'
@@ -62,15 +62,12 @@ export async function refocusFile(
   const output = await freeName(request.outFolder, `${stem(name)}-${request.model}`, '.ome.tif')
   const { first, shown, judged, warnings, words } = await make(task, output)
   const { provenance } = shown
-  const table = judged.length > 1 ? beside(output, '-trust.csv') : null
-  if (table) await writeTrustTable(table, judged)
+  const table = await writeTrustTable(output, judged)
   const before = await reduced({ width: source.width, height: source.height, data: first }, largestLook)
   const after = await reduced(shown, largestLook)
-  const preview = request.preview ? beside(output, '.png') : null
-  if (preview) {
-    const prediction = { provenance, pixelSizeUm: shown.pixelSizeUm }
-    await writePreview(preview, { before, after, inputUnits, width: shown.width, name, prediction })
-  }
+  const prediction = { provenance, pixelSizeUm: shown.pixelSizeUm }
+  const sides = { before, after, inputUnits, width: shown.width, name, prediction }
+  const preview = request.preview ? await writePreview(output, sides) : null
   return {
     output,
     others: [],

@@ -2,6 +2,7 @@
 import { instrumentIds, type Reason, type TrustReport, trustLevels, type Verdict } from '#shared/trust.ts'
 import type { TiffSource } from '../storage/tiff/source.ts'
 import { csv, writeTable } from './csv.ts'
+import { beside } from './output-names.ts'
 
 export interface JudgedPlane {
   /** From 0. */
@@ -48,9 +49,12 @@ export function trustTable(planes: readonly JudgedPlane[]): string {
   return csv([header, ...rows])
 }
 
-/** Rejects as `writeTable` does. */
-export async function writeTrustTable(path: string, planes: readonly JudgedPlane[]): Promise<void> {
+/** Writes the table that goes with a result of several planes and resolves to its path; null: there is one plane. Rejects as `writeTable` does. */
+export async function writeTrustTable(output: string, planes: readonly JudgedPlane[]): Promise<string | null> {
+  if (planes.length < 2) return null
+  const path = beside(output, '-trust.csv')
   await writeTable(path, trustTable(planes))
+  return path
 }
 
 /** Numbers differ from plane to plane; what is said does not. */

@@ -1,6 +1,7 @@
 /** Live view, the network behind it, and capturing. Ids and numbers only; the pixels go straight to the GPU. */
 import { defineStore } from 'pinia'
 import { shallowRef } from 'vue'
+import { stoppedLive } from '#shared/api.ts'
 import { useBackend } from '../backend.ts'
 import type { Layout } from '../three/panes.ts'
 import { mirror } from './mirror.ts'
@@ -9,18 +10,7 @@ import { useToasts } from './toasts.ts'
 export const useLive = defineStore('live', () => {
   const backend = useBackend()
   const toasts = useToasts()
-  const state = mirror('live.state', {
-    running: false,
-    enhance: false,
-    model: null,
-    cameraFps: 0,
-    inferenceFps: 0,
-    inferenceMegapixels: 0,
-    inferenceDropped: 0,
-    cameraDropped: 0,
-    latencyMs: null,
-    problem: null,
-  })
+  const state = mirror('live.state', stoppedLive)
   const inference = mirror('inference.state', { status: 'stopped', provider: null, providers: [], restarts: 0, problem: null })
   const recording = mirror('recording.state', { session: null, recording: false, frames: 0, bytes: 0, seconds: 0, problem: null })
 

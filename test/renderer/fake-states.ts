@@ -1,15 +1,15 @@
 /** What the fake host says before anybody changes it. */
-import type {
-  InferenceState,
-  LiveState,
-  LogEntry,
-  ModelDetails,
-  ModelSummary,
-  Provenance,
-  RecordingState,
-  SelfTest,
-  SessionSummary,
-  Settings,
+import {
+  type InferenceState,
+  type LogEntry,
+  type ModelDetails,
+  type ModelSummary,
+  type Provenance,
+  type RecordingState,
+  type SelfTest,
+  type SessionSummary,
+  type Settings,
+  stoppedLive,
 } from '#shared/api.ts'
 import type { DeviceStatus, MicroscopeState } from '#shared/device.ts'
 
@@ -253,19 +253,6 @@ const microscope: MicroscopeState = {
   },
 }
 
-const live: LiveState = {
-  running: false,
-  enhance: false,
-  model: null,
-  cameraFps: 0,
-  inferenceFps: 0,
-  inferenceMegapixels: 0,
-  inferenceDropped: 0,
-  cameraDropped: 0,
-  latencyMs: null,
-  problem: null,
-}
-
 const inference: InferenceState = {
   status: 'ready',
   provider: 'cpu',
@@ -293,7 +280,7 @@ const log: LogEntry[] = [
 
 export const fakeStates = {
   microscope,
-  live,
+  live: stoppedLive,
   inference,
   recording,
   storage: { folder: fakeSettings.dataFolder, freeBytes: 412_000_000_000 as number | null, writable: true, problem: null as string | null },
