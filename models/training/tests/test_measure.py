@@ -76,7 +76,8 @@ class Evaluation(unittest.TestCase):
         told = results.read(out)
         second = {**told, "training": {**told["training"], "seed": 77, "initial": None}, "bars": [{**bar, "value": 0.125, "holds": False} for bar in told["bars"][1:]]}
         other.mkdir()
-        for refused, why in (({**second, "package": "deep-z"}, "is a deep-z, not a widefield-sr"), (told, "has the seed of")):
+        elsewhere = {**second, "specimens": config.seed + 1}
+        for refused, why in (({**second, "package": "deep-z"}, "is a deep-z, not a widefield-sr"), (told, "has the seed of"), (elsewhere, "was not measured on the specimens of")):
             (other / "metrics.json").write_text(json.dumps(refused), encoding="utf-8")
             with self.assertRaisesRegex(TrainingError, why):
                 results.beside(config, out, other, report=small.silent)

@@ -42,6 +42,15 @@ class TwoPoints(unittest.TestCase):
         """20×/0.75 at 0.525 µm is finer than its pixels can show: two pixels count."""
         self.assertAlmostEqual(points.resolution(small.config()), 0.65, delta=0.02)
 
+    def test_deconvolution_parts_what_the_photograph_does_not_show(self):
+        """0.9 µm is just beyond Rayleigh's distance of the input (0.61 × 0.525 / 0.4 = 0.80 µm), but its pixels of 0.65 µm spread every point further."""
+        few, many = (points.two_points(small.config_with(photons=[5000], iterations=[1, count]), Perfect(), (1.4,))[0] for count in (3, 60))
+        self.assertLess(many["bicubic"], 0.2)
+        self.assertEqual(many["network"], many["bicubic"], "which is what this network shows")
+        self.assertLess(few["richardson-lucy"], 0.2)
+        self.assertGreater(many["richardson-lucy"], 0.4, "the most iterations count")
+        self.assertEqual(many["target"], 1)
+
 
 class Spots(unittest.TestCase):
     def test_a_faithful_picture_is_precise_and_a_noisy_one_is_not(self):

@@ -257,7 +257,7 @@ Full width at half maximum of isolated beads in focus (fitted Gaussian, median).
 ## Two points
 
 Share of pairs of equal points in focus shown as two (a valley below 90 % of the fainter maximum), by separation in units of the target's resolution, {result['resolution_um']:g} µm
-(Rayleigh's distance, 1.2 × the width of a bead, but at least two pixels).
+(Rayleigh's distance, 1.2 × the width of a bead, but at least two pixels). Richardson–Lucy with the most iterations of all; its result is convolved with the target's PSF.
 
 {markdown.table(tables['two_points'])}
 

@@ -54,9 +54,14 @@ def bead_field(config, seed, spacing, decades=0.0):
 def taken(config, network, low, high, photons, generator):
     """The photograph raised to the target's grid, the network's image of it, and the target, as numpy."""
     image, target = fields.photograph(config, low, high, photons, generator)
+    return *shown(config, network, image), target.numpy()
+
+
+def shown(config, network, image):
+    """A photograph (Y, X) raised to the target's grid, and the network's image of it, as numpy."""
     raised = baselines.bicubic(image, config.optics.factor)
     restored, _ = predict.enhance(network, raised, config.normalisation.percentiles)
-    return raised.numpy(), restored.numpy(), target.numpy()
+    return raised.numpy(), restored.numpy()
 
 
 def repeats(config, wanted=48):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from . import checks
+from . import checks, fields, rivals
 
 RAYLEIGH = 1.2  # FWHM of a point's image at which two are resolved by Rayleigh's criterion, for an Airy pattern
 DIP = 0.9  # of the fainter maximum: a profile that falls below between two places shows two points
@@ -35,13 +35,20 @@ def dips(picture, first, second, ground):
     return bool(fainter > 0 and line[left : right + 1].min() < DIP * fainter)
 
 
-def two_points(config, network):
+def sharpest(config, image):
+    """What Richardson-Lucy with the most iterations of the evaluation makes of a photograph (Y, X), as the target would show it; numpy."""
+    electrons = (image[None] - fields.CAMERA["offset"]) * fields.CAMERA["gain"]
+    made = rivals.restorer(config, image.shape[-1]).richardson_lucy(electrons, fields.CAMERA["read_noise"], config.evaluation.iterations[-1:])
+    return next(made)[1][0].numpy()
+
+
+def two_points(config, network, separations=SEPARATIONS):
     """Share of pairs of equal points that are shown as two, for each separation and photon level: by the target; by the others, from the
     resolution on, of those that the target shows as two (nobody is asked for more than the target has), below it of all."""
     rows, pixel, unit = [], config.optics.target.pixel, resolution(config)
-    for separation in SEPARATIONS:
+    for separation in separations:
         for photons in config.evaluation.photons:
-            generator, shares = torch.Generator().manual_seed(photons + 3), {"bicubic": [], "network": [], "target": []}
+            generator, shares = torch.Generator().manual_seed(photons + 3), {"bicubic": [], "richardson-lucy": [], "network": [], "target": []}
             for seed in range(checks.repeats(config)):
                 rng = np.random.default_rng((config.seed, 5, seed))
                 centres = checks.lattice(config, rng, config.evaluation.beads.spacing)
@@ -50,7 +57,9 @@ def two_points(config, network):
                 places = np.concatenate([centres - half, centres + half])
                 low, high = checks.spots(config, places, np.ones(len(places)), rng)
                 ends = places / pixel - 0.5
-                for name, picture in zip(shares, checks.taken(config, network, low, high, photons, generator)):
+                image, target = fields.photograph(config, low, high, photons, generator)
+                raised, restored = checks.shown(config, network, image)
+                for name, picture in zip(shares, (raised, sharpest(config, image), restored, target.numpy())):
                     ground = np.median(picture)
                     shares[name] += [dips(picture, a, b, ground) for a, b in zip(ends[: len(centres)], ends[len(centres) :])]
             asked = np.array(shares["target"]) if separation >= 1 and any(shares["target"]) else np.ones(len(shares["target"]), bool)

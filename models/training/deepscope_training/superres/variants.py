@@ -22,7 +22,7 @@ def measure(config, network):
         "ssim": float(np.mean([f["ssim"] for f in found])),
         "false_energy": max(r["network"] for r in checks.empty(config, network)),
         "spot_precision": min(r["precision"] for r in points.spot_precision(config, network)),
-        "false_pairs": max(r["network"] for r in points.two_points(config, network) if r["separation"] < 1),
+        "false_pairs": max(r["network"] for r in points.two_points(config, network, points.SEPARATIONS[:1])),
     }
 
 
