@@ -100,7 +100,6 @@ export const liveStateSchema = z.object({
 })
 export type LiveState = z.infer<typeof liveStateSchema>
 
-/** Before anything runs. */
 export const stoppedLive: LiveState = {
   running: false,
   enhance: false,
@@ -124,6 +123,8 @@ export const inferenceStateSchema = z.object({
 })
 export type InferenceState = z.infer<typeof inferenceStateSchema>
 
+export const stoppedInference: InferenceState = { status: 'stopped', provider: null, providers: [], restarts: 0, problem: null }
+
 export const recordingStateSchema = z.object({
   session: z.string().nullable(),
   recording: z.boolean(),
@@ -133,6 +134,8 @@ export const recordingStateSchema = z.object({
   problem: z.string().nullable(),
 })
 export type RecordingState = z.infer<typeof recordingStateSchema>
+
+export const idleRecording: RecordingState = { session: null, recording: false, frames: 0, bytes: 0, seconds: 0, problem: null }
 
 export const storageStateSchema = z.object({
   folder: z.string(),

@@ -4,7 +4,7 @@
  *   idle ──start()──▶ recording ──stop()──▶ idle
  *                        └─ frame lost, disk too slow or full, camera gone ─▶ idle, with a problem; finished frames stay
  */
-import type { RecordingState, SessionSummary } from '#shared/api.ts'
+import { idleRecording, type RecordingState, type SessionSummary } from '#shared/api.ts'
 import { Cell, type ReadonlyCell } from '#shared/emitter.ts'
 import { AppError, messageOf } from '#shared/errors.ts'
 import type { Frame } from '#shared/image/frame.ts'
@@ -14,8 +14,6 @@ import type { SessionWriter } from '../storage/dataset.ts'
 /** Bytes that may wait for the disk; beyond that the disk is too slow and recording ends with an error. */
 const waitingLimit = 512 * 2 ** 20
 
-const idle: RecordingState = { session: null, recording: false, frames: 0, bytes: 0, seconds: 0, problem: null }
-
 interface Running {
   readonly writer: SessionWriter
   readonly began: number
@@ -23,7 +21,7 @@ interface Running {
 }
 
 export class Recorder implements AsyncDisposable {
-  readonly #state = new Cell<RecordingState>(idle)
+  readonly #state = new Cell<RecordingState>(idleRecording)
   #running: Running | null = null
   #ending: Promise<SessionSummary | null> = Promise.resolve(null)
   #waitingBytes = 0
@@ -57,7 +55,7 @@ export class Recorder implements AsyncDisposable {
       },
     }
     this.#waitingBytes = 0
-    this.#state.set({ ...idle, session: writer.id, recording: true })
+    this.#state.set({ ...idleRecording, session: writer.id, recording: true })
   }
 
   /** Ends the recording and waits until its last frame is safe. */

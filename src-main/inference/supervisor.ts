@@ -7,7 +7,7 @@
  * A first death is answered at once; deaths in a row without a finished request between them are answered later and later.
  */
 import { existsSync } from 'node:fs'
-import type { InferenceState } from '#shared/api.ts'
+import { type InferenceState, stoppedInference } from '#shared/api.ts'
 import { Cell } from '#shared/emitter.ts'
 import type { InferenceChild, SpawnInference } from './child.ts'
 import { endedForMemory, tellsOfMemory } from './memory.ts'
@@ -33,7 +33,7 @@ export interface SupervisorOptions {
 }
 
 export class Supervisor implements Disposable {
-  readonly state = new Cell<InferenceState>({ status: 'stopped', provider: null, providers: [], restarts: 0, problem: null })
+  readonly state = new Cell<InferenceState>(stoppedInference)
   readonly #skip: Record<string, string> = {}
   #choice: ProviderChoice
   #child: InferenceChild | null = null

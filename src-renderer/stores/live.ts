@@ -1,7 +1,7 @@
 /** Live view, the network behind it, and capturing. Ids and numbers only; the pixels go straight to the GPU. */
 import { defineStore } from 'pinia'
 import { shallowRef } from 'vue'
-import { stoppedLive } from '#shared/api.ts'
+import { idleRecording, stoppedInference, stoppedLive } from '#shared/api.ts'
 import { useBackend } from '../backend.ts'
 import type { Layout } from '../three/panes.ts'
 import { mirror } from './mirror.ts'
@@ -11,8 +11,8 @@ export const useLive = defineStore('live', () => {
   const backend = useBackend()
   const toasts = useToasts()
   const state = mirror('live.state', stoppedLive)
-  const inference = mirror('inference.state', { status: 'stopped', provider: null, providers: [], restarts: 0, problem: null })
-  const recording = mirror('recording.state', { session: null, recording: false, frames: 0, bytes: 0, seconds: 0, problem: null })
+  const inference = mirror('inference.state', stoppedInference)
+  const recording = mirror('recording.state', idleRecording)
 
   const layout = shallowRef<Layout>('curtain')
   /** Frames drawn per second, measured here. */

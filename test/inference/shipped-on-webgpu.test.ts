@@ -15,18 +15,18 @@ const names = readdirSync(models, { withFileTypes: true })
   .map(({ name }) => name)
 
 describe.skipIf(softwareVulkan === undefined)('on WebGPU', () => {
-  let worker: Bundle
+  let worker: Bundle | undefined
   let inference: RunningInference
 
   beforeAll(async () => {
     useSoftwareVulkan()
     worker = await bundle('src-main/inference/worker.ts')
-    inference = startInference({ modelsFolders: [models], provider: 'webgpu', entry: worker.path, watchdogMs: 300_000 })
+    inference = startInference({ modelsFolders: [models], provider: 'webgpu', entry: worker.path, watchdogMs: 280_000 })
   })
   afterAll(async () => {
     vi.unstubAllEnvs()
-    await inference[Symbol.asyncDispose]()
-    await worker[Symbol.asyncDispose]()
+    await inference?.[Symbol.asyncDispose]()
+    await worker?.[Symbol.asyncDispose]()
   })
 
   test.each(names)('%s gives its own test outputs to 1e-3', async (name) => {

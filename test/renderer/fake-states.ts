@@ -1,11 +1,11 @@
 /** What the fake host says before anybody changes it. */
 import {
   type InferenceState,
+  idleRecording,
   type LogEntry,
   type ModelDetails,
   type ModelSummary,
   type Provenance,
-  type RecordingState,
   type SelfTest,
   type SessionSummary,
   type Settings,
@@ -265,8 +265,6 @@ const inference: InferenceState = {
   problem: null,
 }
 
-const recording: RecordingState = { session: null, recording: false, frames: 0, bytes: 0, seconds: 0, problem: null }
-
 const log: LogEntry[] = [
   { time: Date.UTC(2026, 10, 24, 10, 0, 1), level: 'info', source: 'host', message: 'Deepscope 0.1.0 started.' },
   { time: Date.UTC(2026, 10, 24, 10, 0, 4), level: 'info', source: 'devices', message: 'ASI MS-2000 answered: firmware 9.2.' },
@@ -282,7 +280,7 @@ export const fakeStates = {
   microscope,
   live: stoppedLive,
   inference,
-  recording,
+  recording: idleRecording,
   storage: { folder: fakeSettings.dataFolder, freeBytes: 412_000_000_000 as number | null, writable: true, problem: null as string | null },
   log,
 }
