@@ -3,10 +3,19 @@
 import contextlib
 import errno
 import fcntl
+import importlib
 
 
 class TrainingError(Exception):
     """Something the user can act on. The message says what happened and what to do next."""
+
+
+def library(name):
+    """The library `name`, which only packages need."""
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise TrainingError(f"Packages are read and written with {name}, which is not installed; on Debian: sudo apt install python3-{name}.") from error
 
 
 @contextlib.contextmanager

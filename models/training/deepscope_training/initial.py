@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from . import states
-from .errors import TrainingError
+from .errors import TrainingError, library
 
 
 def weights(path, network):
@@ -29,11 +29,9 @@ def of_checkpoint(path):
 
 def of_package(folder, network):
     """The initialisers of model.onnx that carry the names of `network`'s parameters. An export that folds them (batch normalisation) keeps no such names."""
-    try:
-        import onnx
-        from onnx import numpy_helper
-    except ImportError as error:
-        raise TrainingError("Weights of a package are read with ONNX, which is not installed; on Debian: sudo apt install python3-onnx.") from error
+    onnx = library("onnx")
+    from onnx import numpy_helper
+
     try:
         measured = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
         origin = {"package": measured["package"], "step": measured["training"]["steps"]}

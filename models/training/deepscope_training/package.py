@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from . import __version__, kinds, train
-from .errors import writing
+from .errors import library, writing
 from .states import put
 
 OPSET = 17
@@ -24,7 +24,8 @@ def load_network(config, work):
 
 
 def write_graph(network, given, path, **names):
-    """Write `network`, called with the tensors `given`, as an ONNX graph; names: of inputs and outputs and their free axes, as `torch.onnx.export` takes them."""
+    """Write `network`, called with the tensors `given`, as an ONNX graph; names: of inputs and outputs and their free axes, as `torch.onnx.export` takes them. Raises TrainingError without ONNX."""
+    library("onnx")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(network, given, path, opset_version=OPSET, do_constant_folding=True, **names)
@@ -33,7 +34,7 @@ def write_graph(network, given, path, **names):
 
 def simplify(path):
     """Take out of the graph in `path` what does nothing: paddings by no pixel, which the exporter puts before every mean and CoreML does not know, and second names of weights."""
-    import onnx
+    onnx = library("onnx")
     from onnx import checker, numpy_helper
 
     model = onnx.load(str(path))

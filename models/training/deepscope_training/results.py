@@ -62,7 +62,7 @@ def conclude(config, bars_of, card, tables, out, report, state, network, **more)
     result = {
         "package": config.name,
         "version": state.get("version", __version__),
-        "specimens": config.seed,
+        "specimens_seed": config.seed,
         "bars": bars_of(config, tables),
         "training": {
             "steps": state["step"],
@@ -96,7 +96,7 @@ def beside(config, out, other, report=print):
         raise TrainingError(f"{other} is a {second['package']}, not a {result['package']}.")
     if second["training"]["seed"] == result["training"]["seed"]:
         raise TrainingError(f"{other} has the seed of {out}, {result['training']['seed']}: it says nothing of another one.")
-    if second.get("specimens") != result.get("specimens", config.seed):
+    if second.get("specimens_seed") != result.get("specimens_seed", config.seed):
         raise TrainingError(f"{other} was not measured on the specimens of {out}; evaluate it by that package's configuration ({config.name}).")
     if counted(second["tables"]) != counted(result["tables"]):
         raise TrainingError(f"{other} was measured on other numbers of specimens than {out}; measure both alike (--fields).")

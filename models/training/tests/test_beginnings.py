@@ -96,6 +96,15 @@ class Beginnings(unittest.TestCase):
         with self.assertRaisesRegex(TrainingError, "do not fit this network|has no weights named"):
             initial.weights(configuration.PACKAGES / "widefield-sr", self.build("large/widefield-sr"))
 
+    def test_without_onnx_nothing_is_read_or_written(self):
+        folder = small.scratch(self)
+        with mock.patch.dict("sys.modules", {"onnx": None}):
+            with self.assertRaisesRegex(TrainingError, "onnx, which is not installed; on Debian: sudo apt install python3-onnx"):
+                initial.weights(configuration.PACKAGES / "widefield-sr", self.build("widefield-sr"))
+            with self.assertRaisesRegex(TrainingError, "python3-onnx"):
+                package.write_graph(self.build("widefield-sr"), torch.zeros(1, 1, 8, 8), folder / "model.onnx")
+        self.assertFalse((folder / "model.onnx").exists())
+
     def test_a_folder_that_is_no_package_is_refused(self):
         with self.assertRaisesRegex(TrainingError, "holds no model.onnx and metrics.json that can be read"):
             initial.weights(small.scratch(self), self.build("widefield-sr"))

@@ -29,6 +29,7 @@ class Evaluation(unittest.TestCase):
         with self.assertRaisesRegex(TrainingError, "There is no pool in .*--pool"):
             describe.run(config, folder / "work", folder / "another", folder / "elsewhere", report=small.silent)
         describe.run(config, folder / "work", folder / "pool", folder / "out", report=small.silent)
+        self.assertEqual(package.read_description(folder / "out")["config"]["deepscope"]["optics"]["input"]["blur_um"], [0.0, 0.1], "what the weights learned from, not what the configuration says")
         measure.run(config, folder / "work", folder / "out", report=small.silent)
         found = json.loads((folder / "out" / "metrics.json").read_text(encoding="utf-8"), parse_constant=self.fail)
         names = [bar["name"] for bar in found["bars"]]
@@ -45,6 +46,7 @@ class Evaluation(unittest.TestCase):
         self.assertIn("## The input focused apart", card)
         self.assertIn("the target in focus; none was so in this network's training", card)
         self.assertIn("with σ 0.2 µm, the target as ever, as up to 0.1 µm in training", card)
+        self.assertIn("by a Gaussian with σ 0.0–0.1 µm", first)
         self.assertIn("steps in 0.", card)
         self.assertIn(", seed 5", card, "the seed that the checkpoint learned with")
         self.assertTrue((folder / "out" / "figure-heldout.png").stat().st_size > 1000)
@@ -54,7 +56,7 @@ class Evaluation(unittest.TestCase):
         self.assertEqual(results.read(folder / "out")["bars"], again["bars"])
 
         described = (folder / "out" / "rdf.yaml").read_text(encoding="utf-8")
-        describe.tell(folder / "out", config, [{"photons": 500, "slope": 3.0}])
+        describe.tell(folder / "out", config, [0.0, 0.1], [{"photons": 500, "slope": 3.0}])
         with mock.patch.object(results, "__version__", "99.0"):
             anew = measure.run(config, None, folder / "out", report=small.silent)
         self.assertEqual({**anew["tables"], "time": 0}, {**found["tables"], "time": 0}, "of the package alone, whose checkpoint is lost")
@@ -76,7 +78,7 @@ class Evaluation(unittest.TestCase):
         told = results.read(out)
         second = {**told, "training": {**told["training"], "seed": 77, "initial": None}, "bars": [{**bar, "value": 0.125, "holds": False} for bar in told["bars"][1:]]}
         other.mkdir()
-        elsewhere = {**second, "specimens": config.seed + 1}
+        elsewhere = {**second, "specimens_seed": config.seed + 1}
         for refused, why in (({**second, "package": "deep-z"}, "is a deep-z, not a widefield-sr"), (told, "has the seed of"), (elsewhere, "was not measured on the specimens of")):
             (other / "metrics.json").write_text(json.dumps(refused), encoding="utf-8")
             with self.assertRaisesRegex(TrainingError, why):
@@ -210,11 +212,14 @@ class Words(unittest.TestCase):
     """What a card says where something else is nearer to the truth than the network."""
 
     def test_of_the_real_pair(self):
-        figures = {"input": 20.0, "rl": 22.0, "rl-fitted": 23.5, "network": 22.5}
-        said = card.real_pair([{"part": "whole", "spread_um": 0.1, **{f"{name}_psnr": value for name, value in figures.items()}}])
+        figures = {"input": 20.0, "rl": 22.0, "rl-found": 23.0, "rl-fitted": 23.5, "network": 22.5}
+        counts = {"rl": 20, "rl-found": 40, "rl-fitted": 200}
+        evaluation = dataclasses.replace(small.config().evaluation, iterations=[20, 40, 200])
+        said = card.real_pair(evaluation, [{"part": "whole", "spread_um": 0.1, "iterations": counts, **{f"{name}_psnr": value for name, value in figures.items()}}])
         self.assertIn("σ 100 nm", said)
-        self.assertIn("at +0.50 dB, against the second at -1.00 dB", said)
-        self.assertEqual(card.real_pair([]), "")
+        self.assertIn("(20, 40, 200; 200 at most)", said)
+        self.assertIn("at +0.50, -0.50 and -1.00 dB", said)
+        self.assertEqual(card.real_pair(evaluation, []), "")
 
     def test_of_a_reconstruction(self):
         row = {"specimen": "meshes", "photons": 2000, "network_psnr": 26.0, "reconstruction_psnr": 28.5}
@@ -237,8 +242,16 @@ class RealPair(unittest.TestCase):
         truth[20], truth[:, 40] = 200.0, 300.0
         spread = 1.5 * optics.input.pixel
         image = 1 + torch.from_numpy(ndimage.gaussian_filter(truth.numpy(), 1.5))
-        fitted, theory = (metrics.compare(checks.best_deconvolved(config, image, truth.numpy(), of), truth.numpy())["psnr"] for of in (spread, None))
+        fitted, theory = (metrics.compare(checks.best_deconvolved(config, image, truth.numpy(), of, shown=False)[1], truth.numpy())["psnr"] for of in (spread, None))
         self.assertGreater(fitted, theory + 1)
+
+    def test_an_answer_as_it_was_found_is_sharper_than_as_the_target_would_show_it(self):
+        truth = torch.zeros(64, 64)
+        truth[20], truth[:, 40] = 200.0, 300.0
+        config = dataclasses.replace(small.config(), optics=dataclasses.replace(small.config().optics, target=small.config().optics.input))
+        image = 1 + torch.from_numpy(ndimage.gaussian_filter(truth.numpy(), 0.7))
+        (_, shown), (_, found) = (checks.best_deconvolved(config, image, truth.numpy(), shown=which) for which in (True, False))
+        self.assertGreater(metrics.compare(found, truth.numpy())["psnr"], metrics.compare(shown, truth.numpy())["psnr"] + 1)
 
 
 if __name__ == "__main__":

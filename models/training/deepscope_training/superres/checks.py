@@ -196,8 +196,9 @@ def on_grid(config, pairs):
 
 
 def real_pair(config, network):
-    """The F-actin pair of BioSR by quarters: PSNR and SSIM of input, Richardson-Lucy (with the spread function of theory: rl; with the Gaussian that is best: rl-fitted, whose
-    σ is the row's `spread_um`) and network against the structured-illumination image. Only for a network that keeps the grid and turns total reflection into structured illumination."""
+    """The F-actin pair of BioSR by quarters: PSNR and SSIM of input, Richardson-Lucy (rl: with the spread function of theory, its answer as the target's optics would show it; rl-found: that answer
+    as it was found; rl-fitted: as found, with the Gaussian that is best, whose σ is the row's `spread_um`; `iterations`: of each) and network against the structured-illumination image.
+    Only for a network that keeps the grid and turns total reflection into structured illumination."""
     optics = config.optics
     if (optics.input.modality, optics.target.modality, optics.factor) != ("tirf", "sim", 1):
         return []
@@ -206,16 +207,17 @@ def real_pair(config, network):
         return []
     image, target = images["f-actin-1-widefield"].float(), images["f-actin-1-sim"].numpy()
     restored, _ = predict.enhance(network, image, config.normalisation.percentiles)
-    fitted = {spread: best_deconvolved(config, image, target, spread) for spread in SPREADS}
-    spread = max(fitted, key=lambda s: metrics.compare(fitted[s], target)["psnr"])
-    candidates = {"input": image.numpy(), "rl": best_deconvolved(config, image, target), "rl-fitted": fitted[spread], "network": restored.numpy()}
+    fitted = {spread: best_deconvolved(config, image, target, spread, shown=False) for spread in SPREADS}
+    spread = max(fitted, key=lambda s: metrics.compare(fitted[s][1], target)["psnr"])
+    rivals = {"rl": best_deconvolved(config, image, target), "rl-found": best_deconvolved(config, image, target, shown=False), "rl-fitted": fitted[spread]}
+    candidates = {"input": image.numpy(), **{name: picture for name, (_, picture) in rivals.items()}, "network": restored.numpy()}
     rows, middle = [], [n // 2 for n in target.shape]
     quarters = {"whole": np.s_[:, :]}
     for y, vertical in enumerate(("upper", "lower")):
         for x, side in enumerate(("left", "right")):
             quarters[f"{vertical} {side}"] = np.s_[y * middle[0] : (y + 1) * middle[0], x * middle[1] : (x + 1) * middle[1]]
     for name, part in quarters.items():
-        row = {"part": name, "spread_um": spread}
+        row = {"part": name, "spread_um": spread, "iterations": {rival: count for rival, (count, _) in rivals.items()}}
         for candidate, picture in candidates.items():
             found = metrics.compare(picture[part], target[part])
             row |= {f"{candidate}_psnr": found["psnr"], f"{candidate}_ssim": found["ssim"]}
@@ -223,17 +225,19 @@ def real_pair(config, network):
     return rows
 
 
-def best_deconvolved(config, image, target, spread=None):
-    """Richardson-Lucy of a real square image (grey values, offset unknown: its 0.1 percentile) with the number of iterations that is best, its answer known. spread: σ of a Gaussian in µm
-    that takes the place of the theoretical spread function; then the specimen is compared as it was found, not as the target's optics would show it."""
+def best_deconvolved(config, image, target, spread=None, shown=True):
+    """Richardson-Lucy of a real square image (grey values, offset unknown: its 0.1 percentile) with the number of iterations that is best, its answer known: (number, picture). spread: σ of a
+    Gaussian in µm that takes the place of the theoretical spread function; shown: the specimen is compared as the target's optics would show it, else as it was found."""
     evaluation, optics = config.evaluation, config.optics
     restorer = baselines.Deconvolution(optics.objective("input"), optics.objective("target"), evaluation.wavelength, evaluation.spherical, image.shape[-1])
+    frequency = Field(restorer.size, optics.target.pixel).radius
     if spread is not None:
-        frequency = Field(restorer.size, optics.target.pixel).radius
-        restorer.transfer, restorer.view = torch.exp(-2 * (math.pi * spread * frequency) ** 2), torch.ones_like(frequency)
+        restorer.transfer = torch.exp(-2 * (math.pi * spread * frequency) ** 2)
+    if not shown:
+        restorer.view = torch.ones_like(frequency)
     light = (image - float(np.percentile(image.numpy(), 0.1)))[None]
-    made = (result[0].numpy() for _, result in restorer.richardson_lucy(light, 0.0, evaluation.iterations))
-    return max(made, key=lambda picture: metrics.compare(picture, target)["psnr"])
+    made = [(count, result[0].numpy()) for count, result in restorer.richardson_lucy(light, 0.0, evaluation.iterations)]
+    return max(made, key=lambda pair: metrics.compare(pair[1], target)["psnr"])
 
 
 def enhanced(config, network, name):

@@ -60,9 +60,9 @@ def told(flux):
     return [{k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()} for row in flux]
 
 
-def lenses(config):
-    """What either microscope of the training is (`blur_um`: the Gaussians by which its light is spread further than theory says, their least and largest standard deviation), and within what
-    depth light decays that is totally reflected."""
+def lenses(config, blur):
+    """What either microscope of the training is, and within what depth light decays that is totally reflected; blur: the Gaussians by which the input's light was spread further than theory says,
+    their least and largest standard deviation, µm (`blur_um`)."""
     shown = {}
     for which in ("input", "target"):
         lens = getattr(config.optics, which)
@@ -70,16 +70,21 @@ def lenses(config):
         depleted = {"depleted_spot_um": lens.fwhm, "residual": lens.residual}
         shown[which] = {"modality": lens.modality, "na": lens.na, "pixel_um": lens.pixel}
         shown[which] |= {"confocal": scanned, "sted": {**scanned, **depleted}}.get(lens.modality, {})
-    if config.data.blur[1] > 0:
-        shown["input"]["blur_um"] = list(config.data.blur)
+    if blur[1] > 0:
+        shown["input"]["blur_um"] = list(blur)
     return {**shown, **({"evanescent_decay_um": list(config.data.penetration)} if config.data.penetration else {})}
 
 
-def tell(out, config, flux):
+def learned(state):
+    """What specimens the network of a checkpoint learned from, of what a configuration may have changed since: how far off focus, apart in focus, and spread further than theory says."""
+    return {key: state["config"]["data"].get(key, [0.0, 0.0]) for key in ("off_focus", "slip", "blur")}
+
+
+def tell(out, config, blur, flux):
     """Let the package in `out`, whose checkpoint nobody has any more, tell its lenses and the flux slopes that were measured anew: the application reads these in its description."""
     description = read_description(out)
     own = description["config"]["deepscope"]
-    own["optics"], own["intensity"]["flux"] = lenses(config), told(flux)
+    own["optics"], own["intensity"]["flux"] = lenses(config, blur), told(flux)
     put_description(out, description)
 
 
@@ -139,7 +144,7 @@ def describe(config, state, network, out, flux, shipped):
                 "pixel_size_um": optics.target.pixel,
                 "source_pixel_size_um": optics.input.pixel,
                 "numerical_aperture": {"input": optics.input.na, "target": optics.target.na, **({"on_grid": list(optics.native_na)} if optics.native_na else {})},
-                "optics": lenses(config),
+                "optics": lenses(config, learned(state)["blur"]),
                 "immersion": words.sample,
                 "sample_index": optics.index,
                 "wavelengths_um": list(optics.wavelengths),

@@ -166,10 +166,10 @@ def run(config, work, out, report=print):
         "reconstruction": reconstruction.table(config, network),
     }
     card.figure(config, network, {name: pairs for name, (pairs, _) in named.items()}, out / "figure-heldout.png")
-    learned = {key: state["config"]["data"].get(key, [0.0, 0.0]) for key in ("off_focus", "slip", "blur")}
+    learned = describe.learned(state)
     more = {"shipped": shipped, "learned": learned, "resolution_um": points.resolution(config)}
     if work is None:
-        describe.tell(out, config, tables["flux"])
+        describe.tell(out, config, learned["blur"], tables["flux"])
     return results.conclude(config, bars_of, card.write, tables, out, report, state, network, **more)
 
 

@@ -38,7 +38,7 @@ def dips(picture, first, second, ground):
 def sharpest(config, image):
     """What Richardson-Lucy with the most iterations of the evaluation makes of a photograph (Y, X), as the target would show it; numpy."""
     electrons = (image[None] - fields.CAMERA["offset"]) * fields.CAMERA["gain"]
-    made = rivals.restorer(config, image.shape[-1]).richardson_lucy(electrons, fields.CAMERA["read_noise"], config.evaluation.iterations[-1:])
+    made = rivals.restorer(config, image.shape[-1]).richardson_lucy(electrons, fields.CAMERA["read_noise"], [max(config.evaluation.iterations)])
     return next(made)[1][0].numpy()
 
 
